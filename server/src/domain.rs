@@ -1,0 +1,12 @@
+//! Pure types and rules: ids, time, money, reasons. No I/O, no tonic, no CQL, nothing of ours from outside this module.
+
+pub mod drop;
+pub mod id;
+pub mod money;
+pub mod reason;
+pub mod text;
+pub mod time;
+
+pub use id::{AccountId, DropId, ItemId, OrderId, ProcessId, RequestId};
+pub use money::{Currency, Money};
+pub use time::Timestamp;

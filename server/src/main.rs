@@ -1,0 +1,3 @@
+//! `livedrop`: the server and its tools. See `livedrop --help`.
+
+fn main() {}

@@ -1,0 +1,81 @@
+//! Storage as the product needs it, shaped by what CQL can do: rows found by partition and clustering key, put-if-absent and
+//! version compare-and-set on single rows, upserts ordered by a given timestamp, paged range reads. No transaction spans two rows.
+//!
+//! A lost race is a value ([`Put::Exists`], [`Cas::Stale`], [`Append::Conflict`]), never an error. Errors say only whether the
+//! work may have been done: see [`StoreError`].
+
+pub mod accounts;
+pub mod conformance;
+pub mod drops;
+pub mod embedded;
+pub mod faulty;
+pub mod ledger;
+pub mod requests;
+pub mod sessions;
+
+use std::{fmt, sync::Arc};
+
+pub use accounts::AccountStore;
+pub use drops::DropStore;
+pub use ledger::{Append, LedgerRecord, LedgerStore, OpenLedger};
+pub use requests::RequestStore;
+pub use sessions::SessionStore;
+
+/// Why a store call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It did not happen, and will not.
+    #[error("store refused: {0}")]
+    Determinate(String),
+    /// It may have happened, or may still happen. Unknown driver errors are of this kind.
+    #[error("store outcome unknown: {0}")]
+    Indeterminate(String),
+}
+
+/// Short for what every store call returns.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Outcome of a put-if-absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Put<T> {
+    /// The row is there now, and is ours.
+    Done,
+    /// A row was there already: this one.
+    Exists(T),
+}
+
+/// Outcome of a compare-and-set on a row's version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cas<T> {
+    /// The row is as given.
+    Done,
+    /// The row's version was another; `None` if there is no row.
+    Stale(Option<T>),
+}
+
+/// Which way a range is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Smallest key first.
+    Ascending,
+    /// Largest key first.
+    Descending,
+}
+
+/// A page of a range read: at most `limit` rows that come after `after` in `order`.
+#[derive(Debug, Clone)]
+pub struct PageRequest<K> {
+    /// The last key of the page before; `None` starts at the range's edge.
+    pub after: Option<K>,
+    /// Most rows wanted, at least 1.
+    pub limit: usize,
+    /// Direction.
+    pub order: Order,
+}
+
+/// All storage traits as one object.
+pub trait Store: LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug {}
+impl<S: LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug> Store for S {}
+
+/// Shared handle on a [`Store`].
+pub type SharedStore = Arc<dyn Store>;
