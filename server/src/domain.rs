@@ -3,6 +3,7 @@
 pub mod drop;
 pub mod id;
 pub mod money;
+pub mod order;
 pub mod reason;
 pub mod text;
 pub mod time;
