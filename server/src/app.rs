@@ -1,1 +1,4 @@
 //! (being written)
+
+pub mod admin;
+pub mod drop_list;
