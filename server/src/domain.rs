@@ -4,6 +4,7 @@ pub mod account;
 pub mod drop;
 pub mod id;
 pub mod money;
+pub mod order;
 pub mod reason;
 pub mod text;
 pub mod time;
