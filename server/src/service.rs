@@ -8,6 +8,8 @@ pub mod error;
 pub mod orders;
 pub mod requests;
 pub mod sessions;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod violations;
 
 pub use context::Context;

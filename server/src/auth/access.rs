@@ -63,8 +63,15 @@ impl AccessTokens {
         validation.set_audience(&[AUDIENCE]);
         // Checked here, against the clock we are given.
         validation.validate_exp = false;
-        let verified = Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(ACCESS_TOKEN_LIFETIME).build();
-        let tokens = Self { keys, validation, verified };
+        let verified = Cache::builder()
+            .max_capacity(VERIFIED_MAX)
+            .time_to_live(ACCESS_TOKEN_LIFETIME)
+            .build();
+        let tokens = Self {
+            keys,
+            validation,
+            verified,
+        };
         tokens.test()?;
         Ok(tokens)
     }
@@ -72,8 +79,14 @@ impl AccessTokens {
     fn test(&self) -> Result<(), SetupError> {
         let id = Uuid::from_u128(1);
         let (token, _) = self.issue(AccountId::new(id), id, Timestamp::default())?;
-        let is_good = self.check(token.expose_secret()).is_some_and(|caller| caller.session_id == id);
-        if is_good { Ok(()) } else { Err(SetupError::crypto("a token just signed is not accepted")) }
+        let is_good = self
+            .check(token.expose_secret())
+            .is_some_and(|caller| caller.session_id == id);
+        if is_good {
+            Ok(())
+        } else {
+            Err(SetupError::crypto("a token just signed is not accepted"))
+        }
     }
 
     /// A token for the session, and when it ends.
@@ -91,8 +104,18 @@ impl AccessTokens {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(self.keys.key_id().to_owned());
-        let issued = Issued { iss: ISSUER, aud: AUDIENCE, claims: Claims { sub: account_id, sid: session_id, exp, iat } };
-        let token = jsonwebtoken::encode(&header, &issued, self.keys.signing()).map_err(SetupError::crypto)?;
+        let issued = Issued {
+            iss: ISSUER,
+            aud: AUDIENCE,
+            claims: Claims {
+                sub: account_id,
+                sid: session_id,
+                exp,
+                iat,
+            },
+        };
+        let token = jsonwebtoken::encode(&header, &issued, self.keys.signing())
+            .map_err(SetupError::crypto)?;
         Ok((token.into(), from_seconds(exp)))
     }
 
@@ -113,12 +136,21 @@ impl AccessTokens {
     /// All but the clock.
     fn check(&self, token: &str) -> Option<Caller> {
         let header = jsonwebtoken::decode_header(token).ok()?;
-        if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
+        if header.alg != Algorithm::EdDSA
+            || header.typ.as_deref() != Some(TYPE)
+            || header.crit.is_some()
+        {
             return None;
         }
         let key = self.keys.verifying(header.kid.as_deref()?)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
-        Some(Caller { account_id: claims.sub, session_id: claims.sid, expires_at: from_seconds(claims.exp) })
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
+            .ok()?
+            .claims;
+        Some(Caller {
+            account_id: claims.sub,
+            session_id: claims.sid,
+            expires_at: from_seconds(claims.exp),
+        })
     }
 }
 
@@ -128,7 +160,9 @@ fn from_seconds(seconds: i64) -> Timestamp {
 
 impl fmt::Debug for AccessTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessTokens").field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("AccessTokens")
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
     }
 }
 

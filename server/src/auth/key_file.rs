@@ -34,7 +34,10 @@ struct Content {
 /// # Errors
 /// If the file can't be read or made, may be read by others, or is malformed.
 pub fn load_or_create(path: &Path) -> Result<Keys, SetupError> {
-    let failed = |source| SetupError::KeyFile { path: path.to_owned(), source };
+    let failed = |source| SetupError::KeyFile {
+        path: path.to_owned(),
+        source,
+    };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -46,20 +49,33 @@ pub fn load_or_create(path: &Path) -> Result<Keys, SetupError> {
     let metadata = file.metadata().map_err(failed)?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(SetupError::KeyFileExposed { path: path.to_owned(), mode });
+        return Err(SetupError::KeyFileExposed {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let mut text = String::new();
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    parse(&text).map_err(|problem| SetupError::KeyFileMalformed { path: path.to_owned(), problem })
+    file.take(FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    parse(&text).map_err(|problem| SetupError::KeyFileMalformed {
+        path: path.to_owned(),
+        problem,
+    })
 }
 
 /// Writes new keys beside `path`, then links them there: the file is whole or absent, and a second server's file wins over ours.
 fn create(path: &Path) -> Result<(), SetupError> {
     let text = render(&Keys::generate()?);
     let write = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o600)).tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(0o600))
+            .tempfile_in(folder)?;
         file.write_all(text.expose_secret().as_bytes())?;
         file.as_file().sync_all()?;
         match file.persist_noclobber(path) {
@@ -68,7 +84,10 @@ fn create(path: &Path) -> Result<(), SetupError> {
             Err(error) => Err(error.error),
         }
     };
-    write().map_err(|source| SetupError::KeyFile { path: path.to_owned(), source })
+    write().map_err(|source| SetupError::KeyFile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn render(keys: &Keys) -> SecretString {
@@ -91,14 +110,24 @@ fn parse(text: &str) -> Result<Keys, String> {
     // The parser's own message would quote the line, which may hold a key.
     let content: Content = toml::from_str(text).map_err(|error| error.message().to_owned())?;
     if content.version != VERSION {
-        return Err(format!("version is {}, this server reads {VERSION}", content.version));
+        return Err(format!(
+            "version is {}, this server reads {VERSION}",
+            content.version
+        ));
     }
-    let pkcs8 = URL_SAFE_NO_PAD.decode(content.signing_key.expose_secret()).map_err(|_| "signing_key is not base64url")?;
-    let mac = decode_32(content.mac_key.expose_secret()).ok_or("mac_key is not 32 bytes in base64url")?;
-    let older: Option<Vec<[u8; PUBLIC_KEY_BYTES]>> =
-        content.verification_keys.iter().map(|key| decode_32(key)).collect();
+    let pkcs8 = URL_SAFE_NO_PAD
+        .decode(content.signing_key.expose_secret())
+        .map_err(|_| "signing_key is not base64url")?;
+    let mac =
+        decode_32(content.mac_key.expose_secret()).ok_or("mac_key is not 32 bytes in base64url")?;
+    let older: Option<Vec<[u8; PUBLIC_KEY_BYTES]>> = content
+        .verification_keys
+        .iter()
+        .map(|key| decode_32(key))
+        .collect();
     let older = older.ok_or("verification_keys has one that is not 32 bytes in base64url")?;
-    Keys::new(pkcs8, mac, &older).map_err(|_| "signing_key is not an Ed25519 key in PKCS#8".to_owned())
+    Keys::new(pkcs8, mac, &older)
+        .map_err(|_| "signing_key is not an Ed25519 key in PKCS#8".to_owned())
 }
 
 fn decode_32(text: &str) -> Option<[u8; 32]> {
@@ -114,10 +143,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data/keys.toml");
         let made = load_or_create(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
         let read = load_or_create(&path).unwrap();
         assert_eq!(made.expose(), read.expose());
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "no temporary file is left"
+        );
     }
 
     #[test]
@@ -128,8 +164,14 @@ mod tests {
         for mode in [0o640, 0o604, 0o620, 0o644] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let error = load_or_create(&path).unwrap_err();
-            assert!(matches!(error, SetupError::KeyFileExposed { .. }), "{error}");
-            assert!(error.to_string().contains(&format!("{mode:04o}")), "{error}");
+            assert!(
+                matches!(error, SetupError::KeyFileExposed { .. }),
+                "{error}"
+            );
+            assert!(
+                error.to_string().contains(&format!("{mode:04o}")),
+                "{error}"
+            );
         }
     }
 
@@ -160,7 +202,9 @@ mod tests {
     fn a_former_key_stays_known() {
         let keys = Keys::generate().unwrap();
         let former = URL_SAFE_NO_PAD.encode([9; 32]);
-        let text = render(&keys).expose_secret().replace("keys = []", &format!("keys = [\"{former}\"]"));
+        let text = render(&keys)
+            .expose_secret()
+            .replace("keys = []", &format!("keys = [\"{former}\"]"));
         assert_eq!(parse(&text).unwrap().jwks()["keys"][1]["x"], former);
     }
 }

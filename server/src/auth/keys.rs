@@ -36,7 +36,9 @@ impl Keys {
     /// # Errors
     /// If the crypto library fails.
     pub fn generate() -> Result<Self, SetupError> {
-        let pkcs8 = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8()).map_err(SetupError::crypto)?;
+        let pkcs8 = Ed25519KeyPair::generate()
+            .and_then(|pair| pair.to_pkcs8())
+            .map_err(SetupError::crypto)?;
         let mut mac = [0; 32];
         getrandom::fill(&mut mac).map_err(SetupError::crypto)?;
         Self::new(pkcs8.as_ref().to_vec(), mac, &[])
@@ -46,19 +48,36 @@ impl Keys {
     ///
     /// # Errors
     /// If `pkcs8` is not an Ed25519 key.
-    pub fn new(pkcs8: Vec<u8>, mac: [u8; 32], older: &[[u8; PUBLIC_KEY_BYTES]]) -> Result<Self, SetupError> {
+    pub fn new(
+        pkcs8: Vec<u8>,
+        mac: [u8; 32],
+        older: &[[u8; PUBLIC_KEY_BYTES]],
+    ) -> Result<Self, SetupError> {
         let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(SetupError::crypto)?;
-        let public = pair.public_key().as_ref().try_into().map_err(SetupError::crypto)?;
+        let public = pair
+            .public_key()
+            .as_ref()
+            .try_into()
+            .map_err(SetupError::crypto)?;
         let signing = EncodingKey::from_ed_der(&pkcs8);
-        let verifying = std::iter::once(&public).chain(older).map(|public| VerifyingKey::new(*public)).collect();
-        Ok(Self { pkcs8: SecretBox::new(Box::new(pkcs8)), signing, verifying, mac: SecretBox::new(Box::new(mac)) })
+        let verifying = std::iter::once(&public)
+            .chain(older)
+            .map(|public| VerifyingKey::new(*public))
+            .collect();
+        Ok(Self {
+            pkcs8: SecretBox::new(Box::new(pkcs8)),
+            signing,
+            verifying,
+            mac: SecretBox::new(Box::new(mac)),
+        })
     }
 
     /// Authenticates `bytes`: HMAC-SHA-256. A MAC for one purpose says nothing about any other.
     #[must_use]
     pub fn mac(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.mac.expose_secret()).expect("32 bytes are a key");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.mac.expose_secret()).expect("32 bytes are a key");
         // The length keeps (`ab`, `c`) and (`a`, `bc`) apart.
         mac.update(&(purpose.len() as u64).to_be_bytes());
         mac.update(purpose.as_bytes());
@@ -84,7 +103,10 @@ impl Keys {
     }
 
     pub(super) fn verifying(&self, key_id: &str) -> Option<&DecodingKey> {
-        self.verifying.iter().find(|key| key.key_id == key_id).map(|key| &key.key)
+        self.verifying
+            .iter()
+            .find(|key| key.key_id == key_id)
+            .map(|key| &key.key)
     }
 
     /// The secrets, for writing them to the key file: the PKCS#8 form of the signing key and the MAC key.
@@ -96,9 +118,16 @@ impl Keys {
 impl VerifyingKey {
     fn new(public: [u8; PUBLIC_KEY_BYTES]) -> Self {
         // RFC 7638: the id follows from the key, so the two can't disagree.
-        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, URL_SAFE_NO_PAD.encode(public));
+        let canonical = format!(
+            r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
+            URL_SAFE_NO_PAD.encode(public)
+        );
         let key_id = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical));
-        Self { key_id, public, key: DecodingKey::from_ed_der(&public) }
+        Self {
+            key_id,
+            public,
+            key: DecodingKey::from_ed_der(&public),
+        }
     }
 
     fn jwk(&self) -> serde_json::Value {
@@ -116,7 +145,9 @@ impl VerifyingKey {
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key_ids: Vec<_> = self.verifying.iter().map(|key| &key.key_id).collect();
-        f.debug_struct("Keys").field("key_ids", &key_ids).finish_non_exhaustive()
+        f.debug_struct("Keys")
+            .field("key_ids", &key_ids)
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,7 +182,9 @@ mod tests {
     /// The example of RFC 8037, appendix A.3.
     #[test]
     fn key_ids_are_thumbprints() {
-        let public = URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
+        let public = URL_SAFE_NO_PAD
+            .decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+            .unwrap();
         let key = VerifyingKey::new(public.try_into().unwrap());
         assert_eq!(key.key_id, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }

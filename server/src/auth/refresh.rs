@@ -32,7 +32,11 @@ impl RefreshToken {
         content.extend_from_slice(session_id.as_bytes());
         content.extend_from_slice(&generation.to_be_bytes());
         content.extend_from_slice(salt);
-        Self { session_id, generation, mac: keys.mac("refresh", &content) }
+        Self {
+            session_id,
+            generation,
+            mac: keys.mac("refresh", &content),
+        }
     }
 
     /// Reads a token; `None` if the text is not of its form.
@@ -46,7 +50,11 @@ impl RefreshToken {
         let (session_id, rest) = rest.split_first_chunk::<16>()?;
         let (generation, mac) = rest.split_first_chunk::<8>()?;
         let generation = i64::from_be_bytes(*generation);
-        let token = Self { session_id: Uuid::from_bytes(*session_id), generation, mac: mac.try_into().ok()? };
+        let token = Self {
+            session_id: Uuid::from_bytes(*session_id),
+            generation,
+            mac: mac.try_into().ok()?,
+        };
         (version == VERSION && generation > 0).then_some(token)
     }
 
@@ -72,7 +80,9 @@ impl RefreshToken {
 impl std::fmt::Debug for RefreshToken {
     // The MAC is the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RefreshToken").field("generation", &self.generation).finish_non_exhaustive()
+        f.debug_struct("RefreshToken")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,8 +103,20 @@ mod tests {
         assert!(read.is_authentic(&keys, &salt));
         assert!(!read.is_authentic(&other, &salt));
         assert!(!read.is_authentic(&keys, &[4; 32]));
-        assert!(!RefreshToken { generation: 8, ..read }.is_authentic(&keys, &salt));
-        assert!(!RefreshToken { session_id: Uuid::now_v7(), ..read }.is_authentic(&keys, &salt));
+        assert!(
+            !RefreshToken {
+                generation: 8,
+                ..read
+            }
+            .is_authentic(&keys, &salt)
+        );
+        assert!(
+            !RefreshToken {
+                session_id: Uuid::now_v7(),
+                ..read
+            }
+            .is_authentic(&keys, &salt)
+        );
         assert!(!format!("{read:?}").contains(text.expose_secret()));
     }
 

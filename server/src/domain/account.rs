@@ -12,7 +12,11 @@ use super::text::is_forbidden;
 pub struct BrokenRule(&'static str);
 
 fn ensure(is_kept: bool, rule: &'static str) -> Result<(), BrokenRule> {
-    if is_kept { Ok(()) } else { Err(BrokenRule(rule)) }
+    if is_kept {
+        Ok(())
+    } else {
+        Err(BrokenRule(rule))
+    }
 }
 
 /// An e-mail address. Prints as nothing, so that it reaches no log.
@@ -36,11 +40,18 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, BrokenRule> {
         let typed = text.trim();
         ensure(!typed.is_empty(), "must be given")?;
-        ensure(typed.len() <= Self::CHARS_MAX, "must have at most 254 characters")?;
-        let is_address =
-            typed.rsplit_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
+        ensure(
+            typed.len() <= Self::CHARS_MAX,
+            "must have at most 254 characters",
+        )?;
+        let is_address = typed
+            .rsplit_once('@')
+            .is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
         ensure(is_address, "must be an e-mail address in ASCII letters")?;
-        Ok(Self { typed: typed.to_owned(), folded: typed.to_ascii_lowercase() })
+        Ok(Self {
+            typed: typed.to_owned(),
+            folded: typed.to_ascii_lowercase(),
+        })
     }
 
     /// The address as typed: where mail goes.
@@ -64,7 +75,10 @@ impl fmt::Debug for Email {
 
 fn is_local_part(local: &str) -> bool {
     let is_atom = |atom: &str| {
-        !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
+        !atom.is_empty()
+            && atom
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
     };
     local.len() <= 64 && local.split('.').all(is_atom)
 }
@@ -72,7 +86,9 @@ fn is_local_part(local: &str) -> bool {
 fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -90,7 +106,9 @@ impl Handle {
     /// If it has other characters, or too few or many.
     pub fn parse(text: &str) -> Result<Self, BrokenRule> {
         let is_handle = (3..=30).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         ensure(is_handle, "must be 3 to 30 of a to z, 0 to 9 and _")?;
         Ok(Self(text.to_owned()))
     }
@@ -112,8 +130,14 @@ impl DisplayName {
     /// # Errors
     /// If it is blank, too long, or has a control or invisible character.
     pub fn parse(text: &str) -> Result<Self, BrokenRule> {
-        ensure(!text.trim().is_empty() && has_at_most(text, 64), "must have 1 to 64 characters, not all blank")?;
-        ensure(!text.chars().any(|c| is_forbidden(c, false)), "must not have control or invisible characters")?;
+        ensure(
+            !text.trim().is_empty() && has_at_most(text, 64),
+            "must have 1 to 64 characters, not all blank",
+        )?;
+        ensure(
+            !text.chars().any(|c| is_forbidden(c, false)),
+            "must not have control or invisible characters",
+        )?;
         Ok(Self(text.to_owned()))
     }
 
@@ -135,7 +159,10 @@ impl Bio {
     /// If it is too long, or has a control or invisible character.
     pub fn parse(text: &str) -> Result<Self, BrokenRule> {
         ensure(has_at_most(text, 500), "must have at most 500 characters")?;
-        ensure(!text.chars().any(|c| is_forbidden(c, false)), "must not have control or invisible characters")?;
+        ensure(
+            !text.chars().any(|c| is_forbidden(c, false)),
+            "must not have control or invisible characters",
+        )?;
         Ok(Self(text.to_owned()))
     }
 
@@ -161,7 +188,10 @@ impl Password {
     pub fn parse_new(text: SecretString) -> Result<Self, BrokenRule> {
         let password = Self::parse(text)?;
         let typed = password.0.expose_secret();
-        ensure(typed.chars().nth(7).is_some() && has_at_most(typed, 128), "must have 8 to 128 characters")?;
+        ensure(
+            typed.chars().nth(7).is_some() && has_at_most(typed, 128),
+            "must have 8 to 128 characters",
+        )?;
         Ok(password)
     }
 
@@ -206,16 +236,43 @@ mod tests {
         let long = format!("a@{}com", "b23456789.".repeat(25));
         assert_eq!(long.len(), 255);
         for bad in [
-            "", " ", "@", "ann", "ann@", "@example.com", "ann@localhost", "ann@@example.com", "a b@example.com",
-            "ann@example..com", "ann@-example.com", "ann@example-.com", ".ann@example.com", "ann.@example.com",
-            "a..b@example.com", "ann@exa mple.com", "ann@example.com\r\nbcc:x", "ann\0@example.com", "jörg@example.com",
-            "ann@exämple.com", "ａnn@example.com", "\"ann\"@example.com", "ann@example.com.", "<ann@example.com>",
-            &long_local, &long,
+            "",
+            " ",
+            "@",
+            "ann",
+            "ann@",
+            "@example.com",
+            "ann@localhost",
+            "ann@@example.com",
+            "a b@example.com",
+            "ann@example..com",
+            "ann@-example.com",
+            "ann@example-.com",
+            ".ann@example.com",
+            "ann.@example.com",
+            "a..b@example.com",
+            "ann@exa mple.com",
+            "ann@example.com\r\nbcc:x",
+            "ann\0@example.com",
+            "jörg@example.com",
+            "ann@exämple.com",
+            "ａnn@example.com",
+            "\"ann\"@example.com",
+            "ann@example.com.",
+            "<ann@example.com>",
+            &long_local,
+            &long,
         ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }
-        assert!(Email::parse(long.get(1..).unwrap()).is_err(), "no local part");
-        assert!(Email::parse(&long.replacen("b2", "b", 1)).is_ok(), "254 characters");
+        assert!(
+            Email::parse(long.get(1..).unwrap()).is_err(),
+            "no local part"
+        );
+        assert!(
+            Email::parse(&long.replacen("b2", "b", 1)).is_ok(),
+            "254 characters"
+        );
     }
 
     #[test]
@@ -223,7 +280,17 @@ mod tests {
         for good in ["abc", "a_1", "___", &"z".repeat(30)] {
             assert_eq!(Handle::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", "ab", "Abc", "a-b", "a b", "abc ", "абв", "a\0bc", &"z".repeat(31)] {
+        for bad in [
+            "",
+            "ab",
+            "Abc",
+            "a-b",
+            "a b",
+            "abc ",
+            "абв",
+            "a\0bc",
+            &"z".repeat(31),
+        ] {
             assert!(Handle::parse(bad).is_err(), "{bad:?}");
         }
     }
@@ -232,7 +299,16 @@ mod tests {
     fn names_and_bios_are_counted_in_characters() {
         assert!(DisplayName::parse(&"é".repeat(64)).is_ok());
         assert!(DisplayName::parse(&"é".repeat(65)).is_err());
-        for bad in ["", "   ", "\u{3000}", "a\nb", "a\u{202E}b", "a\u{200B}", "\u{FEFF}a", "a\0"] {
+        for bad in [
+            "",
+            "   ",
+            "\u{3000}",
+            "a\nb",
+            "a\u{202E}b",
+            "a\u{200B}",
+            "\u{FEFF}a",
+            "a\0",
+        ] {
             assert!(DisplayName::parse(bad).is_err(), "{bad:?}");
         }
         assert!(Bio::parse("").is_ok());
@@ -254,7 +330,11 @@ mod tests {
             ("x".repeat(1025), false, false),
         ] {
             let length = text.len();
-            assert_eq!(Password::parse_new(text.clone().into()).is_ok(), is_new, "{length}");
+            assert_eq!(
+                Password::parse_new(text.clone().into()).is_ok(),
+                is_new,
+                "{length}"
+            );
             assert_eq!(Password::parse(text.into()).is_ok(), is_old, "{length}");
         }
         assert!(!format!("{:?}", Password::parse("hunter22".into())).contains("hunter"));

@@ -47,7 +47,9 @@ pub struct SignUp {
 
 impl fmt::Debug for SignUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignUp").field("request_id", &self.request_id).finish_non_exhaustive()
+        f.debug_struct("SignUp")
+            .field("request_id", &self.request_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,9 +69,20 @@ pub async fn sign_up(ctx: &Context, command: SignUp) -> Result<SignedIn> {
         return Err(violations.into());
     };
 
-    let fingerprint = Fingerprint::new("SignUp").text(email.folded()).text(display_name.as_str()).finish();
-    let key = RequestKey { caller_id: None, method: "SignUp", request_id };
-    let account_id = AccountId::new(requests::claim(ctx, key, fingerprint, || ctx.env.uuid()).await?.entity_id);
+    let fingerprint = Fingerprint::new("SignUp")
+        .text(email.folded())
+        .text(display_name.as_str())
+        .finish();
+    let key = RequestKey {
+        caller_id: None,
+        method: "SignUp",
+        request_id,
+    };
+    let account_id = AccountId::new(
+        requests::claim(ctx, key, fingerprint, || ctx.env.uuid())
+            .await?
+            .entity_id,
+    );
 
     let name = Name::Email(&email);
     let claim = owned(claims::take(ctx, name, account_id).await?, email_taken)?;
@@ -78,7 +91,10 @@ pub async fn sign_up(ctx: &Context, command: SignUp) -> Result<SignedIn> {
 
     let creator = ctx.store.get_creator(account_id).await?;
     let tokens = sessions::start(ctx, account_id).await?;
-    Ok(SignedIn { profile: Profile { account, creator }, tokens })
+    Ok(SignedIn {
+        profile: Profile { account, creator },
+        tokens,
+    })
 }
 
 /// The account's row, new or there already. One that is there opens to its password only: whoever has seen a request id must
@@ -124,7 +140,10 @@ pub async fn get_me(ctx: &Context, caller: Caller) -> Result<Profile> {
 
 async fn own_account(ctx: &Context, caller: Caller) -> Result<Account> {
     let id = caller.account_id;
-    ctx.store.get_account(id).await?.ok_or_else(|| Error::not_found(Reason::AccountNotFound, "account", id))
+    ctx.store
+        .get_account(id)
+        .await?
+        .ok_or_else(|| Error::not_found(Reason::AccountNotFound, "account", id))
 }
 
 /// The profile to make, as typed.
@@ -142,7 +161,11 @@ pub struct BecomeCreator {
 ///
 /// # Errors
 /// `HANDLE_TAKEN`, `ALREADY_CREATOR` with another handle, `ACCOUNT_NOT_FOUND`.
-pub async fn become_creator(ctx: &Context, caller: Caller, command: BecomeCreator) -> Result<Creator> {
+pub async fn become_creator(
+    ctx: &Context,
+    caller: Caller,
+    command: BecomeCreator,
+) -> Result<Creator> {
     let mut violations = Violations::default();
     let handle = violations.check("handle", Handle::parse(&command.handle));
     let display_name = violations.check("display_name", DisplayName::parse(&command.display_name));
@@ -158,7 +181,9 @@ pub async fn become_creator(ctx: &Context, caller: Caller, command: BecomeCreato
         return Err(already_creator(creator));
     }
     let name = Name::Handle(&handle);
-    let claim = owned(claims::take(ctx, name, creator_id).await?, || handle_taken(&handle))?;
+    let claim = owned(claims::take(ctx, name, creator_id).await?, || {
+        handle_taken(&handle)
+    })?;
     let creator = Creator {
         creator_id,
         version: 1,
@@ -173,7 +198,9 @@ pub async fn become_creator(ctx: &Context, caller: Caller, command: BecomeCreato
         Put::Exists(found) if found.handle == creator.handle => found,
         Put::Exists(found) => return Err(already_creator(found)),
     };
-    owned(claims::confirm(ctx, name, claim).await?, || handle_taken(&handle))?;
+    owned(claims::confirm(ctx, name, claim).await?, || {
+        handle_taken(&handle)
+    })?;
     Ok(creator)
 }
 
@@ -194,11 +221,17 @@ pub async fn get_creator(ctx: &Context, key: Option<CreatorKey>) -> Result<Creat
     match key {
         None => Err(Error::invalid("key", "must be given: creator_id or handle")),
         Some(CreatorKey::Id(text)) => {
-            let id: AccountId = text.parse().map_err(|problem| Error::invalid("creator_id", format!("{problem}")))?;
-            ctx.store.get_creator(id).await?.ok_or_else(|| Error::not_found(Reason::CreatorNotFound, "creator", id))
+            let id: AccountId = text
+                .parse()
+                .map_err(|problem| Error::invalid("creator_id", format!("{problem}")))?;
+            ctx.store
+                .get_creator(id)
+                .await?
+                .ok_or_else(|| Error::not_found(Reason::CreatorNotFound, "creator", id))
         }
         Some(CreatorKey::Handle(text)) => {
-            let handle = Handle::parse(&text).map_err(|problem| Error::invalid("handle", problem.to_string()))?;
+            let handle = Handle::parse(&text)
+                .map_err(|problem| Error::invalid("handle", problem.to_string()))?;
             let creator = match ctx.store.get_handle_claim(handle.as_str()).await? {
                 Some(claim) => ctx.store.get_creator(claim.owner_id).await?,
                 None => None,
@@ -206,7 +239,9 @@ pub async fn get_creator(ctx: &Context, key: Option<CreatorKey>) -> Result<Creat
             // A claim alone makes no creator, nor does one by a creator who has another handle.
             creator
                 .filter(|creator| creator.handle == handle.as_str())
-                .ok_or_else(|| Error::not_found(Reason::CreatorNotFound, "creator", handle.as_str()))
+                .ok_or_else(|| {
+                    Error::not_found(Reason::CreatorNotFound, "creator", handle.as_str())
+                })
         }
     }
 }
@@ -219,7 +254,10 @@ fn owned(taken: Taken, refusal: impl FnOnce() -> Error) -> Result<Claim> {
 }
 
 fn email_taken() -> Error {
-    Error::refused(Reason::EmailTaken, "an account with this e-mail address exists")
+    Error::refused(
+        Reason::EmailTaken,
+        "an account with this e-mail address exists",
+    )
 }
 
 fn handle_taken(handle: &Handle) -> Error {
@@ -233,7 +271,10 @@ fn handle_taken(handle: &Handle) -> Error {
 fn already_creator(creator: Creator) -> Error {
     Error::Refused {
         reason: Reason::AlreadyCreator,
-        message: format!("you are a creator with the handle {} already", creator.handle),
+        message: format!(
+            "you are a creator with the handle {} already",
+            creator.handle
+        ),
         metadata: vec![("handle", creator.handle)],
     }
 }

@@ -79,7 +79,9 @@ pub(super) async fn confirm(ctx: &Context, name: Name<'_>, claim: Claim) -> Resu
     for _ in 0..TRIES_MAX {
         match name.take_over(ctx, &newer).await? {
             Cas::Done => return Ok(Taken::Ours(newer)),
-            Cas::Stale(Some(found)) if found.owner_id == owner_id => newer = new_claim(ctx, owner_id, found.version + 1),
+            Cas::Stale(Some(found)) if found.owner_id == owner_id => {
+                newer = new_claim(ctx, owner_id, found.version + 1)
+            }
             Cas::Stale(Some(_)) => return Ok(Taken::Others),
             Cas::Stale(None) => return Err(Error::Internal("a claim has vanished".into())),
         }
@@ -88,11 +90,19 @@ pub(super) async fn confirm(ctx: &Context, name: Name<'_>, claim: Claim) -> Resu
 }
 
 fn new_claim(ctx: &Context, owner_id: AccountId, version: i64) -> Claim {
-    Claim { version, claim_id: ctx.env.uuid(), owner_id, claimed_at: ctx.env.now() }
+    Claim {
+        version,
+        claim_id: ctx.env.uuid(),
+        owner_id,
+        claimed_at: ctx.env.now(),
+    }
 }
 
 fn busy(cause: &str) -> Error {
-    Error::Unavailable { retry_after: Duration::from_secs(1), cause: cause.into() }
+    Error::Unavailable {
+        retry_after: Duration::from_secs(1),
+        cause: cause.into(),
+    }
 }
 
 impl Name<'_> {
@@ -114,9 +124,11 @@ impl Name<'_> {
     async fn is_used(self, ctx: &Context, owner_id: AccountId) -> Result<bool> {
         Ok(match self {
             Self::Email(_) => ctx.store.get_account(owner_id).await?.is_some(),
-            Self::Handle(handle) => {
-                ctx.store.get_creator(owner_id).await?.is_some_and(|creator| creator.handle == handle.as_str())
-            }
+            Self::Handle(handle) => ctx
+                .store
+                .get_creator(owner_id)
+                .await?
+                .is_some_and(|creator| creator.handle == handle.as_str()),
         })
     }
 }

@@ -72,12 +72,19 @@ pub async fn claim(
     fingerprint: [u8; 32],
     make_id: impl FnOnce() -> Uuid + Send,
 ) -> Result<Claimed> {
-    let row = RequestRow { fingerprint, entity_id: make_id() };
+    let row = RequestRow {
+        fingerprint,
+        entity_id: make_id(),
+    };
     match ctx.store.claim_request(&key, &row).await? {
-        Put::Done => Ok(Claimed { entity_id: row.entity_id, is_replay: false }),
-        Put::Exists(first) if first.fingerprint == fingerprint => {
-            Ok(Claimed { entity_id: first.entity_id, is_replay: true })
-        }
+        Put::Done => Ok(Claimed {
+            entity_id: row.entity_id,
+            is_replay: false,
+        }),
+        Put::Exists(first) if first.fingerprint == fingerprint => Ok(Claimed {
+            entity_id: first.entity_id,
+            is_replay: true,
+        }),
         Put::Exists(_) => Err(Error::Refused {
             reason: Reason::RequestIdReused,
             message: "this request id was used with other content".into(),
@@ -92,11 +99,19 @@ mod tests {
 
     #[test]
     fn fingerprints_tell_fields_apart() {
-        let of = |fields: &[&str]| fields.iter().fold(Fingerprint::new("M"), |print, field| print.text(field)).finish();
+        let of = |fields: &[&str]| {
+            fields
+                .iter()
+                .fold(Fingerprint::new("M"), |print, field| print.text(field))
+                .finish()
+        };
         assert_eq!(of(&["ab", "c"]), of(&["ab", "c"]));
         assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
         assert_ne!(of(&["ab", ""]), of(&["ab"]));
         assert_ne!(of(&[]), Fingerprint::new("N").finish());
-        assert_ne!(Fingerprint::new("M").number(1).finish(), Fingerprint::new("M").number(2).finish());
+        assert_ne!(
+            Fingerprint::new("M").number(1).finish(),
+            Fingerprint::new("M").number(2).finish()
+        );
     }
 }

@@ -73,18 +73,25 @@ pub async fn sign_in(ctx: &Context, command: SignIn) -> Result<SignedIn> {
     let mut violations = Violations::default();
     let email = violations.check("email", Email::parse(&command.email));
     let password = violations.check("password", Password::parse(command.password));
-    let (Some(email), Some(password)) = (email, password) else { return Err(violations.into()) };
+    let (Some(email), Some(password)) = (email, password) else {
+        return Err(violations.into());
+    };
 
     let claim = ctx.store.get_email_claim(email.folded()).await?;
     // An unknown address costs as many reads and hashes as a known one.
     let account_id = claim.map_or_else(|| AccountId::new(ctx.env.uuid()), |claim| claim.owner_id);
     let account = ctx.store.get_account(account_id).await?;
-    let hash = account.as_ref().map(|account| account.password_hash.as_str());
+    let hash = account
+        .as_ref()
+        .map(|account| account.password_hash.as_str());
     let is_right = ctx.passwords.verify(&password, hash).await?;
     let account = account.filter(|_| is_right).ok_or(Error::Unauthenticated)?;
     let creator = ctx.store.get_creator(account_id).await?;
     let tokens = start(ctx, account_id).await?;
-    Ok(SignedIn { profile: Profile { account, creator }, tokens })
+    Ok(SignedIn {
+        profile: Profile { account, creator },
+        tokens,
+    })
 }
 
 /// Starts a session of an account whose password was checked.
@@ -117,7 +124,9 @@ pub async fn refresh(ctx: &Context, refresh_token: &SecretString) -> Result<Toke
     let token = parse(refresh_token)?.ok_or(Error::Unauthenticated)?;
     for _ in 0..TRIES_MAX {
         let now = ctx.env.now();
-        let session = find(ctx, &token, now).await?.ok_or(Error::Unauthenticated)?;
+        let session = find(ctx, &token, now)
+            .await?
+            .ok_or(Error::Unauthenticated)?;
         let (next, is_refused) = match successor(&session, token.generation, now) {
             Successor::Present => return tokens(ctx, &session, now),
             Successor::Unknown => return Err(Error::Unauthenticated),
@@ -141,9 +150,13 @@ pub async fn refresh(ctx: &Context, refresh_token: &SecretString) -> Result<Toke
 /// # Errors
 /// If the store gives no answer.
 pub async fn sign_out(ctx: &Context, refresh_token: &SecretString) -> Result<()> {
-    let Some(token) = parse(refresh_token)? else { return Ok(()) };
+    let Some(token) = parse(refresh_token)? else {
+        return Ok(());
+    };
     for _ in 0..TRIES_MAX {
-        let Some(session) = find(ctx, &token, ctx.env.now()).await? else { return Ok(()) };
+        let Some(session) = find(ctx, &token, ctx.env.now()).await? else {
+            return Ok(());
+        };
         match ctx.store.update_session(&ended(ctx, &session)).await? {
             Cas::Done => return Ok(()),
             Cas::Stale(_) => {}
@@ -158,7 +171,10 @@ fn parse(text: &SecretString) -> Result<Option<RefreshToken>> {
         return Err(Error::invalid("refresh_token", "must be given"));
     }
     if text.len() > TOKEN_BYTES_MAX {
-        return Err(Error::invalid("refresh_token", "must have at most 1024 bytes"));
+        return Err(Error::invalid(
+            "refresh_token",
+            "must have at most 1024 bytes",
+        ));
     }
     Ok(RefreshToken::parse(text))
 }
@@ -167,7 +183,9 @@ fn parse(text: &SecretString) -> Result<Option<RefreshToken>> {
 async fn find(ctx: &Context, token: &RefreshToken, now: Timestamp) -> Result<Option<Session>> {
     let session = ctx.store.get_session(token.session_id).await?;
     Ok(session.filter(|session| {
-        token.is_authentic(&ctx.keys, &session.salt) && !session.is_ended && now < session.expires_at
+        token.is_authentic(&ctx.keys, &session.salt)
+            && !session.is_ended
+            && now < session.expires_at
     }))
 }
 
@@ -209,13 +227,25 @@ fn rotated(ctx: &Context, session: &Session, now: Timestamp) -> Session {
 }
 
 fn ended(ctx: &Context, session: &Session) -> Session {
-    Session { version: session.version + 1, op_id: ctx.env.uuid(), is_ended: true, ..session.clone() }
+    Session {
+        version: session.version + 1,
+        op_id: ctx.env.uuid(),
+        is_ended: true,
+        ..session.clone()
+    }
 }
 
 /// The pair of a session's newest generation.
 fn tokens(ctx: &Context, session: &Session, now: Timestamp) -> Result<Tokens> {
-    let (access_token, access_token_expires_at) = ctx.tokens.issue(session.account_id, session.session_id, now)?;
-    let refresh_token = RefreshToken::new(&ctx.keys, session.session_id, session.generation, &session.salt);
+    let (access_token, access_token_expires_at) =
+        ctx.tokens
+            .issue(session.account_id, session.session_id, now)?;
+    let refresh_token = RefreshToken::new(
+        &ctx.keys,
+        session.session_id,
+        session.generation,
+        &session.salt,
+    );
     Ok(Tokens {
         access_token,
         access_token_expires_at,
@@ -225,7 +255,10 @@ fn tokens(ctx: &Context, session: &Session, now: Timestamp) -> Result<Tokens> {
 }
 
 fn fought_over() -> Error {
-    Error::Unavailable { retry_after: Duration::from_millis(250), cause: "lost every race for the session".into() }
+    Error::Unavailable {
+        retry_after: Duration::from_millis(250),
+        cause: "lost every race for the session".into(),
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ pub struct Violations(Vec<Violation>);
 impl Violations {
     /// Takes the value of `field`, or notes what is wrong with it.
     pub fn check<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|problem| self.0.push(Violation::new(field, problem.to_string()))).ok()
+        parsed
+            .map_err(|problem| self.0.push(Violation::new(field, problem.to_string())))
+            .ok()
     }
 }
 
