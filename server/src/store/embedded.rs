@@ -46,13 +46,20 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { env: Arc::new(SystemEnv), on_fatal: Arc::new(abort), cache_bytes: 256 << 20 }
+        Self {
+            env: Arc::new(SystemEnv),
+            on_fatal: Arc::new(abort),
+            cache_bytes: 256 << 20,
+        }
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("env", &self.env).field("cache_bytes", &self.cache_bytes).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("env", &self.env)
+            .field("cache_bytes", &self.cache_bytes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,7 +78,9 @@ pub struct EmbeddedStore {
 
 impl fmt::Debug for EmbeddedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedStore").field("committer", &self.committer).finish_non_exhaustive()
+        f.debug_struct("EmbeddedStore")
+            .field("committer", &self.committer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,7 +91,10 @@ impl EmbeddedStore {
     /// If another process has it open, a newer version wrote it, it is damaged, or the system says no.
     pub fn open(dir: &Path, options: Options) -> std::result::Result<Self, OpenError> {
         let database = file::open(dir, options.cache_bytes)?;
-        Ok(Self { committer: Committer::thread(database, options.on_fatal)?, env: options.env })
+        Ok(Self {
+            committer: Committer::thread(database, options.on_fatal)?,
+            env: options.env,
+        })
     }
 
     /// A store that lives in memory, with default options.
@@ -100,7 +112,10 @@ impl EmbeddedStore {
     /// None are known.
     pub fn in_memory_with(options: Options) -> std::result::Result<Self, OpenError> {
         let database = file::with_backend(InMemoryBackend::new(), options.cache_bytes)?;
-        Ok(Self { committer: Committer::inline(database, options.on_fatal), env: options.env })
+        Ok(Self {
+            committer: Committer::inline(database, options.on_fatal),
+            env: options.env,
+        })
     }
 
     /// Has the committer run `operation` and answers with its outcome once that is on disk. Runs to its end even if the caller goes away.
@@ -120,11 +135,16 @@ impl EmbeddedStore {
             Ok(Box::new(move || drop(answer.send(result))))
         });
         self.committer.submit(operation).await?;
-        outcome.await.unwrap_or_else(|_| Err(StoreError::Indeterminate(STOPPED.to_owned())))
+        outcome
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Indeterminate(STOPPED.to_owned())))
     }
 
     /// Reads a row or a few, here and now: pages in memory make it microseconds.
-    fn read<T>(&self, read: impl FnOnce(&Snapshot) -> std::result::Result<T, Failure>) -> Result<T> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
         Ok(snapshot(self.committer.database()?).and_then(|snapshot| read(&snapshot))?)
     }
 
@@ -137,10 +157,14 @@ impl EmbeddedStore {
             return self.read(scan);
         }
         let database = Arc::clone(self.committer.database()?);
-        let task = tokio::task::spawn_blocking(move || snapshot(&database).and_then(|snapshot| scan(&snapshot)));
+        let task = tokio::task::spawn_blocking(move || {
+            snapshot(&database).and_then(|snapshot| scan(&snapshot))
+        });
         match task.await {
             Ok(outcome) => Ok(outcome?),
-            Err(error) => Err(StoreError::Determinate(format!("reading was cut off: {error}"))),
+            Err(error) => Err(StoreError::Determinate(format!(
+                "reading was cut off: {error}"
+            ))),
         }
     }
 }

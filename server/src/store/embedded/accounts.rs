@@ -17,7 +17,8 @@ use crate::{
 #[async_trait]
 impl AccountStore for EmbeddedStore {
     async fn insert_account(&self, account: &Account) -> Result<Put<Account>> {
-        self.insert_row(ACCOUNTS, account.account_id.as_bytes(), account).await
+        self.insert_row(ACCOUNTS, account.account_id.as_bytes(), account)
+            .await
     }
 
     async fn get_account(&self, account_id: AccountId) -> Result<Option<Account>> {
@@ -25,11 +26,13 @@ impl AccountStore for EmbeddedStore {
     }
 
     async fn update_account(&self, account: &Account) -> Result<Cas<Account>> {
-        self.replace_row(ACCOUNTS, account.account_id.as_bytes(), account).await
+        self.replace_row(ACCOUNTS, account.account_id.as_bytes(), account)
+            .await
     }
 
     async fn insert_creator(&self, creator: &Creator) -> Result<Put<Creator>> {
-        self.insert_row(CREATORS, creator.creator_id.as_bytes(), creator).await
+        self.insert_row(CREATORS, creator.creator_id.as_bytes(), creator)
+            .await
     }
 
     async fn get_creator(&self, creator_id: AccountId) -> Result<Option<Creator>> {
@@ -37,7 +40,8 @@ impl AccountStore for EmbeddedStore {
     }
 
     async fn claim_email(&self, email: &str, claim: &Claim) -> Result<Put<Claim>> {
-        self.insert_row(ACCOUNT_EMAILS, email.as_bytes(), claim).await
+        self.insert_row(ACCOUNT_EMAILS, email.as_bytes(), claim)
+            .await
     }
 
     async fn get_email_claim(&self, email: &str) -> Result<Option<Claim>> {
@@ -45,11 +49,13 @@ impl AccountStore for EmbeddedStore {
     }
 
     async fn take_over_email(&self, email: &str, claim: &Claim) -> Result<Cas<Claim>> {
-        self.replace_row(ACCOUNT_EMAILS, email.as_bytes(), claim).await
+        self.replace_row(ACCOUNT_EMAILS, email.as_bytes(), claim)
+            .await
     }
 
     async fn claim_handle(&self, handle: &str, claim: &Claim) -> Result<Put<Claim>> {
-        self.insert_row(CREATOR_HANDLES, handle.as_bytes(), claim).await
+        self.insert_row(CREATOR_HANDLES, handle.as_bytes(), claim)
+            .await
     }
 
     async fn get_handle_claim(&self, handle: &str) -> Result<Option<Claim>> {
@@ -57,6 +63,7 @@ impl AccountStore for EmbeddedStore {
     }
 
     async fn take_over_handle(&self, handle: &str, claim: &Claim) -> Result<Cas<Claim>> {
-        self.replace_row(CREATOR_HANDLES, handle.as_bytes(), claim).await
+        self.replace_row(CREATOR_HANDLES, handle.as_bytes(), claim)
+            .await
     }
 }

@@ -25,7 +25,8 @@ use crate::store::{Result, StoreError};
 /// Tells one writer its outcome.
 pub(super) type Answer = Box<dyn FnOnce() + Send>;
 /// One writer's work: runs inside the group's transaction, its answer after the commit. An error stops the store.
-pub(super) type Operation = Box<dyn FnOnce(&mut Rows<'_>) -> std::result::Result<Answer, redb::Error> + Send>;
+pub(super) type Operation =
+    Box<dyn FnOnce(&mut Rows<'_>) -> std::result::Result<Answer, redb::Error> + Send>;
 
 /// What callers read once the store has failed.
 pub(super) const STOPPED: &str = "the store has stopped";
@@ -50,13 +51,18 @@ struct Shared {
 
 impl fmt::Debug for Committer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Committer").field("is_inline", &self.is_inline()).finish_non_exhaustive()
+        f.debug_struct("Committer")
+            .field("is_inline", &self.is_inline())
+            .finish_non_exhaustive()
     }
 }
 
 impl Committer {
     /// A committer with a thread of its own: fsync blocks.
-    pub(super) fn thread(database: Database, on_fatal: FatalHandler) -> std::result::Result<Self, OpenError> {
+    pub(super) fn thread(
+        database: Database,
+        on_fatal: FatalHandler,
+    ) -> std::result::Result<Self, OpenError> {
         let shared = Arc::new(Shared::new(database, on_fatal));
         let (sender, receiver) = mpsc::channel(QUEUE_OPERATIONS_MAX);
         let worker = Arc::clone(&shared);
@@ -64,12 +70,18 @@ impl Committer {
             .name("store-committer".to_owned())
             .spawn(move || commit_all(&worker, receiver))
             .map_err(OpenError::Thread)?;
-        Ok(Self { shared, thread: Some((sender, thread)) })
+        Ok(Self {
+            shared,
+            thread: Some((sender, thread)),
+        })
     }
 
     /// A committer that commits each operation in its caller's task, for stores without fsync.
     pub(super) fn inline(database: Database, on_fatal: FatalHandler) -> Self {
-        Self { shared: Arc::new(Shared::new(database, on_fatal)), thread: None }
+        Self {
+            shared: Arc::new(Shared::new(database, on_fatal)),
+            thread: None,
+        }
     }
 
     pub(super) fn is_inline(&self) -> bool {
@@ -86,7 +98,10 @@ impl Committer {
     pub(super) async fn submit(&self, operation: Operation) -> Result<()> {
         self.shared.check()?;
         match &self.thread {
-            Some((queue, _)) => queue.send(operation).await.map_err(|_| StoreError::Determinate(STOPPED.to_owned())),
+            Some((queue, _)) => queue
+                .send(operation)
+                .await
+                .map_err(|_| StoreError::Determinate(STOPPED.to_owned())),
             None => {
                 self.shared.commit(&mut vec![operation]);
                 Ok(())
@@ -117,11 +132,19 @@ fn commit_all(shared: &Shared, mut queue: mpsc::Receiver<Operation>) {
 
 impl Shared {
     fn new(database: Database, on_fatal: FatalHandler) -> Self {
-        Self { database: Arc::new(database), has_failed: AtomicBool::new(false), on_fatal }
+        Self {
+            database: Arc::new(database),
+            has_failed: AtomicBool::new(false),
+            on_fatal,
+        }
     }
 
     fn check(&self) -> Result<()> {
-        if self.has_failed.load(Ordering::Acquire) { Err(StoreError::Determinate(STOPPED.to_owned())) } else { Ok(()) }
+        if self.has_failed.load(Ordering::Acquire) {
+            Err(StoreError::Determinate(STOPPED.to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     /// Commits a group and answers it, or fails for good: answers are dropped then, and no commit is ever tried again.
@@ -144,12 +167,22 @@ impl Shared {
     }
 }
 
-fn commit_group(database: &Database, group: &mut Vec<Operation>) -> std::result::Result<Vec<Answer>, redb::Error> {
+fn commit_group(
+    database: &Database,
+    group: &mut Vec<Operation>,
+) -> std::result::Result<Vec<Answer>, redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     let mut rows = Rows::new(&transaction);
-    let answers = group.drain(..).map(|operation| operation(&mut rows)).collect::<std::result::Result<_, _>>()?;
+    let answers = group
+        .drain(..)
+        .map(|operation| operation(&mut rows))
+        .collect::<std::result::Result<_, _>>()?;
     // What only found rows of earlier commits needs no fsync: those are durable.
-    if rows.finish() { transaction.commit()? } else { transaction.abort()? }
+    if rows.finish() {
+        transaction.commit()?
+    } else {
+        transaction.abort()?
+    }
     Ok(answers)
 }

@@ -19,7 +19,11 @@ fn partition(day: i32, shard: u8) -> Vec<u8> {
 }
 
 fn clustering(key: &DropTimeKey) -> Vec<u8> {
-    [&key::ordered_i64(key.opens_at.micros())[..], key.drop_id.as_bytes()].concat()
+    [
+        &key::ordered_i64(key.opens_at.micros())[..],
+        key.drop_id.as_bytes(),
+    ]
+    .concat()
 }
 
 /// A stored row is the time of writing, then `ends_at`, both in byte order: what is left of ties is then the later `ends_at`.
@@ -29,7 +33,10 @@ fn decode(mut key: &[u8], mut row: &[u8]) -> std::result::Result<DropTime, Failu
     let drop_id = DropId::new(uuid::Uuid::from_bytes(key::take(&mut key)?));
     let _written_at: [u8; 8] = key::take(&mut row)?;
     let ends_at = Timestamp::from_micros(key::from_ordered_i64(key::take(&mut row)?));
-    Ok(DropTime { key: DropTimeKey { opens_at, drop_id }, ends_at })
+    Ok(DropTime {
+        key: DropTimeKey { opens_at, drop_id },
+        ends_at,
+    })
 }
 
 #[async_trait]
@@ -50,15 +57,26 @@ impl DropStore for EmbeddedStore {
         let DropTime { key, ends_at } = row;
         let partition = partition(key.opens_at.day(), key.drop_id.shard());
         let encoded = [partition, clustering(&key)].concat();
-        let (written_at, ends_at) = (key::ordered_i64(written_at.micros()), key::ordered_i64(ends_at.micros()));
-        self.write(move |rows| rows.put_newest(DROPS_BY_TIME, &encoded, &written_at, &ends_at)).await
+        let (written_at, ends_at) = (
+            key::ordered_i64(written_at.micros()),
+            key::ordered_i64(ends_at.micros()),
+        );
+        self.write(move |rows| rows.put_newest(DROPS_BY_TIME, &encoded, &written_at, &ends_at))
+            .await
     }
 
-    async fn list_drop_times(&self, day: i32, shard: u8, page: PageRequest<DropTimeKey>) -> Result<Vec<DropTime>> {
+    async fn list_drop_times(
+        &self,
+        day: i32,
+        shard: u8,
+        page: PageRequest<DropTimeKey>,
+    ) -> Result<Vec<DropTime>> {
         let after = page.after.as_ref().map(clustering);
         let range = key::range(&partition(day, shard), after.as_deref(), page.order);
         self.scan(move |snapshot| {
-            snapshot.page(DROPS_BY_TIME, range, page.order, page.limit, |key, row| decode(key, row).map(Some))
+            snapshot.page(DROPS_BY_TIME, range, page.order, page.limit, |key, row| {
+                decode(key, row).map(Some)
+            })
         })
         .await
     }

@@ -31,7 +31,9 @@ pub enum OpenError {
         dir: PathBuf,
     },
     /// A newer version of this program wrote the file.
-    #[error("the store was written by a newer version of livedrop (its format is {found}, this version knows up to {supported}): use that version")]
+    #[error(
+        "the store was written by a newer version of livedrop (its format is {found}, this version knows up to {supported}): use that version"
+    )]
     NewerFormat {
         /// The file's format.
         found: u64,
@@ -51,13 +53,18 @@ pub enum OpenError {
 
 impl From<redb::Error> for OpenError {
     fn from(error: redb::Error) -> Self {
-        match error {
-            // redb says so of what is no database; other kinds are the system's.
-            redb::Error::Io(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
-                Self::Corrupt(error.to_string())
-            }
-            redb::Error::Io(error) => Self::Io(error),
-            other => Self::Corrupt(other.to_string()),
+        let redb::Error::Io(error) = error else {
+            return Self::Corrupt(error.to_string());
+        };
+        // redb says so of what is no database; all else comes from the system.
+        let is_content = matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+        );
+        if is_content {
+            Self::Corrupt(error.to_string())
+        } else {
+            Self::Io(error)
         }
     }
 }
@@ -72,7 +79,9 @@ pub(super) fn open(dir: &Path, cache_bytes: usize) -> Result<Database, OpenError
     let opened = catch_unwind(AssertUnwindSafe(|| {
         let database = match builder(cache_bytes).open(&path) {
             Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => {
-                return Err(OpenError::Locked { dir: dir.to_owned() });
+                return Err(OpenError::Locked {
+                    dir: dir.to_owned(),
+                });
             }
             opened => opened.map_err(redb::Error::from)?,
         };
@@ -83,27 +92,44 @@ pub(super) fn open(dir: &Path, cache_bytes: usize) -> Result<Database, OpenError
 }
 
 /// Makes a store over any backend, which must be empty.
-pub(super) fn with_backend(backend: impl StorageBackend, cache_bytes: usize) -> Result<Database, OpenError> {
-    let database = builder(cache_bytes).create_with_backend(backend).map_err(redb::Error::from)?;
+pub(super) fn with_backend(
+    backend: impl StorageBackend,
+    cache_bytes: usize,
+) -> Result<Database, OpenError> {
+    let database = builder(cache_bytes)
+        .create_with_backend(backend)
+        .map_err(redb::Error::from)?;
     prepare(&database)?;
     Ok(database)
 }
 
 fn builder(cache_bytes: usize) -> redb::Builder {
     let mut builder = Database::builder();
-    builder.set_cache_size(cache_bytes).set_repair_callback(|progress| {
-        tracing::info!(progress = progress.progress(), "the store was not closed cleanly, verifying it");
-    });
+    builder
+        .set_cache_size(cache_bytes)
+        .set_repair_callback(|progress| {
+            tracing::info!(
+                progress = progress.progress(),
+                "the store was not closed cleanly, verifying it"
+            );
+        });
     builder
 }
 
 /// Makes the file under a name of its own and moves it into place: whoever finds it finds it whole, whenever the power fails.
 fn create(dir: &Path, path: &Path) -> io::Result<Result<(), OpenError>> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
     // Mode 0600 is this library's promise.
-    let file = tempfile::Builder::new().prefix(".livedrop-new-").tempfile_in(dir)?;
+    let file = tempfile::Builder::new()
+        .prefix(".livedrop-new-")
+        .tempfile_in(dir)?;
     let backend = redb::backends::FileBackend::new(file.reopen()?);
-    let made = backend.map_err(|error| redb::Error::from(error).into()).and_then(|backend| with_backend(backend, 0));
+    let made = backend
+        .map_err(|error| redb::Error::from(error).into())
+        .and_then(|backend| with_backend(backend, 0));
     if let Err(error) = made {
         return Ok(Err(error));
     }
@@ -123,7 +149,9 @@ fn create(dir: &Path, path: &Path) -> io::Result<Result<(), OpenError>> {
 
 /// Checks the format, notes it in a new file, and makes the tables that are missing.
 fn prepare(database: &Database) -> Result<(), OpenError> {
-    prepare_tables(database).map_err(OpenError::from)?.map_or(Ok(()), Err)
+    prepare_tables(database)
+        .map_err(OpenError::from)?
+        .map_or(Ok(()), Err)
 }
 
 fn prepare_tables(database: &Database) -> Result<Option<OpenError>, redb::Error> {
@@ -132,7 +160,12 @@ fn prepare_tables(database: &Database) -> Result<Option<OpenError>, redb::Error>
         let mut meta = transaction.open_table(META)?;
         let found = meta.get(FORMAT_KEY)?.map(|format| format.value());
         match found {
-            Some(found) if found > FORMAT => return Ok(Some(OpenError::NewerFormat { found, supported: FORMAT })),
+            Some(found) if found > FORMAT => {
+                return Ok(Some(OpenError::NewerFormat {
+                    found,
+                    supported: FORMAT,
+                }));
+            }
             Some(_) => {}
             None => drop(meta.insert(FORMAT_KEY, FORMAT)?),
         }

@@ -22,7 +22,9 @@ pub(super) const fn ordered_i32(number: i32) -> [u8; 4] {
 
 /// Takes the next `N` bytes off a stored key or row.
 pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Failure> {
-    let (head, tail) = bytes.split_first_chunk().ok_or_else(|| Failure::Row("a stored row is cut short".to_owned()))?;
+    let (head, tail) = bytes
+        .split_first_chunk()
+        .ok_or_else(|| Failure::Row("a stored row is cut short".to_owned()))?;
     *bytes = tail;
     Ok(*head)
 }

@@ -29,7 +29,12 @@ fn encode_header(record: &LedgerRecord) -> Vec<u8> {
     header.extend_from_slice(&record.fold_version.to_be_bytes());
     header.extend_from_slice(record.writer_id.as_bytes());
     header.extend_from_slice(record.batch_id.as_bytes());
-    for number in [record.recorded_at.micros(), record.available, record.held, record.sold] {
+    for number in [
+        record.recorded_at.micros(),
+        record.available,
+        record.held,
+        record.sold,
+    ] {
         header.extend_from_slice(&number.to_be_bytes());
     }
     header.extend_from_slice(&record.prev_hash);
@@ -37,7 +42,11 @@ fn encode_header(record: &LedgerRecord) -> Vec<u8> {
     header
 }
 
-fn decode_record(ledger_id: DropId, seq: u64, mut row: &[u8]) -> std::result::Result<LedgerRecord, Failure> {
+fn decode_record(
+    ledger_id: DropId,
+    seq: u64,
+    mut row: &[u8],
+) -> std::result::Result<LedgerRecord, Failure> {
     let row = &mut row;
     Ok(LedgerRecord {
         ledger_id,
@@ -84,14 +93,21 @@ impl LedgerStore for EmbeddedStore {
         let (header, body) = (encode_header(record), record.body.clone());
         self.write(move |rows| {
             match rows.put_if_absent(DROP_LEDGER, &record_key(ledger_id, seq), &[&header, &body])? {
-                Some(existing) => Ok(Append::Conflict(Box::new(decode_record(ledger_id, seq, &existing)?))),
+                Some(existing) => Ok(Append::Conflict(Box::new(decode_record(
+                    ledger_id, seq, &existing,
+                )?))),
                 None => Ok(Append::Appended),
             }
         })
         .await
     }
 
-    async fn read_from(&self, ledger_id: DropId, seq: u64, limit: usize) -> Result<Vec<LedgerRecord>> {
+    async fn read_from(
+        &self,
+        ledger_id: DropId,
+        seq: u64,
+        limit: usize,
+    ) -> Result<Vec<LedgerRecord>> {
         let (_, end) = key::range(ledger_id.as_bytes(), None, Order::Ascending);
         let range = (std::ops::Bound::Included(record_key(ledger_id, seq)), end);
         self.scan(move |snapshot| {
@@ -109,18 +125,30 @@ impl LedgerStore for EmbeddedStore {
     }
 
     async fn mark_open(&self, open: OpenLedger) -> Result<()> {
-        self.write(move |rows| rows.put_if_absent(OPEN_LEDGERS, &open_key(open), &[]).map(drop)).await
+        self.write(move |rows| {
+            rows.put_if_absent(OPEN_LEDGERS, &open_key(open), &[])
+                .map(drop)
+        })
+        .await
     }
 
     async fn unmark_open(&self, open: OpenLedger) -> Result<()> {
-        self.write(move |rows| rows.delete(OPEN_LEDGERS, &open_key(open))).await
+        self.write(move |rows| rows.delete(OPEN_LEDGERS, &open_key(open)))
+            .await
     }
 
-    async fn list_open(&self, shard: u8, after: Option<OpenLedger>, limit: usize) -> Result<Vec<OpenLedger>> {
+    async fn list_open(
+        &self,
+        shard: u8,
+        after: Option<OpenLedger>,
+        limit: usize,
+    ) -> Result<Vec<OpenLedger>> {
         let after = after.as_ref().map(open_clustering);
         let range = key::range(&[shard], after.as_deref(), Order::Ascending);
         self.scan(move |snapshot| {
-            snapshot.page(OPEN_LEDGERS, range, Order::Ascending, limit, |key, _| decode_open(key).map(Some))
+            snapshot.page(OPEN_LEDGERS, range, Order::Ascending, limit, |key, _| {
+                decode_open(key).map(Some)
+            })
         })
         .await
     }

@@ -31,7 +31,13 @@ struct StoredRequest {
 fn request_key(key: &RequestKey) -> Vec<u8> {
     // A flag tells "nobody" from an account, whatever its id.
     let caller = key.caller_id.map_or([0; 16], |caller| *caller.as_bytes());
-    [&[u8::from(key.caller_id.is_some())], &caller[..], key.request_id.as_bytes(), key.method.as_bytes()].concat()
+    [
+        &[u8::from(key.caller_id.is_some())],
+        &caller[..],
+        key.request_id.as_bytes(),
+        key.method.as_bytes(),
+    ]
+    .concat()
 }
 
 fn sweep(rows: &mut Rows<'_>, now: Timestamp) -> std::result::Result<(), Failure> {
@@ -40,7 +46,10 @@ fn sweep(rows: &mut Rows<'_>, now: Timestamp) -> std::result::Result<(), Failure
         let mut request = dead.as_slice();
         let expires_at = key::from_ordered_i64(key::take(&mut request)?);
         // The key may have been claimed again since: then its row has a later expiry, and another entry here.
-        let row = rows.get(REQUEST_IDS, request)?.map(|row| decode::<StoredRequest>(&row)).transpose()?;
+        let row = rows
+            .get(REQUEST_IDS, request)?
+            .map(|row| decode::<StoredRequest>(&row))
+            .transpose()?;
         if row.is_some_and(|row| row.expires_at.micros() == expires_at) {
             rows.delete(REQUEST_IDS, request)?;
         }
@@ -55,7 +64,10 @@ impl RequestStore for EmbeddedStore {
         let now = self.env.now();
         let expires_at = now + REQUEST_TTL;
         let key = request_key(key);
-        let row = encode(&StoredRequest { expires_at, row: row.clone() })?;
+        let row = encode(&StoredRequest {
+            expires_at,
+            row: row.clone(),
+        })?;
         self.write(move |rows| {
             if let Some(existing) = rows.get(REQUEST_IDS, &key)? {
                 let existing: StoredRequest = decode(&existing)?;
@@ -65,7 +77,11 @@ impl RequestStore for EmbeddedStore {
             }
             sweep(rows, now)?;
             rows.put(REQUEST_IDS, &key, &[&row])?;
-            rows.put(REQUEST_IDS_BY_EXPIRY, &[&key::ordered_i64(expires_at.micros())[..], &key].concat(), &[])?;
+            rows.put(
+                REQUEST_IDS_BY_EXPIRY,
+                &[&key::ordered_i64(expires_at.micros())[..], &key].concat(),
+                &[],
+            )?;
             Ok(Put::Done)
         })
         .await

@@ -76,7 +76,11 @@ pub(super) struct Rows<'txn> {
 
 impl<'txn> Rows<'txn> {
     pub(super) fn new(transaction: &'txn WriteTransaction) -> Self {
-        Self { transaction, open: Vec::with_capacity(TABLES.len()), is_changed: false }
+        Self {
+            transaction,
+            open: Vec::with_capacity(TABLES.len()),
+            is_changed: false,
+        }
     }
 
     /// Closes the tables; tells whether anything was written.
@@ -90,7 +94,12 @@ impl<'txn> Rows<'txn> {
     }
 
     /// Writes a row, given in parts so that nobody has to join them.
-    pub(super) fn put(&mut self, table: RowTable, key: &[u8], parts: &[&[u8]]) -> Result<(), Failure> {
+    pub(super) fn put(
+        &mut self,
+        table: RowTable,
+        key: &[u8],
+        parts: &[&[u8]],
+    ) -> Result<(), Failure> {
         self.is_changed = true;
         let length = parts.iter().map(|part| part.len()).sum();
         let mut place = self.table(table)?.insert_reserve(key, length)?;
@@ -104,7 +113,12 @@ impl<'txn> Rows<'txn> {
     }
 
     /// Writes a row unless there is one: then that one is returned.
-    pub(super) fn put_if_absent(&mut self, table: RowTable, key: &[u8], parts: &[&[u8]]) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) fn put_if_absent(
+        &mut self,
+        table: RowTable,
+        key: &[u8],
+        parts: &[&[u8]],
+    ) -> Result<Option<Vec<u8>>, Failure> {
         let existing = self.get(table, key)?;
         if existing.is_none() {
             self.put(table, key, parts)?;
@@ -113,10 +127,19 @@ impl<'txn> Rows<'txn> {
     }
 
     /// Upserts a row that carries the time of its writing: of two writes the later stays, of two at one time the larger bytes (as in CQL).
-    pub(super) fn put_newest(&mut self, table: RowTable, key: &[u8], written_at: &[u8; 8], row: &[u8]) -> Result<(), Failure> {
+    pub(super) fn put_newest(
+        &mut self,
+        table: RowTable,
+        key: &[u8],
+        written_at: &[u8; 8],
+        row: &[u8],
+    ) -> Result<(), Failure> {
         let parts: [&[u8]; 2] = [written_at, row];
         // The time comes first and in byte order, so one comparison does both.
-        if self.get(table, key)?.is_none_or(|existing| existing < parts.concat()) {
+        if self
+            .get(table, key)?
+            .is_none_or(|existing| existing < parts.concat())
+        {
             self.put(table, key, &parts)?;
         }
         Ok(())
@@ -131,14 +154,29 @@ impl<'txn> Rows<'txn> {
     }
 
     /// The first keys of a table that are smaller than `end`.
-    pub(super) fn keys_before(&mut self, table: RowTable, end: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, Failure> {
+    pub(super) fn keys_before(
+        &mut self,
+        table: RowTable,
+        end: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, Failure> {
         let range = self.table(table)?.range::<&[u8]>(..end)?;
-        range.take(limit).map(|entry| Ok(entry?.0.value().to_vec())).collect()
+        range
+            .take(limit)
+            .map(|entry| Ok(entry?.0.value().to_vec()))
+            .collect()
     }
 
-    #[expect(clippy::indexing_slicing, reason = "the index was found or made one line before")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index was found or made one line before"
+    )]
     fn table(&mut self, table: RowTable) -> Result<&mut OpenTable<'txn>, Failure> {
-        let at = match self.open.iter().position(|(open, _)| open.name() == table.name()) {
+        let at = match self
+            .open
+            .iter()
+            .position(|(open, _)| open.name() == table.name())
+        {
             Some(at) => at,
             None => {
                 self.open.push((table, self.transaction.open_table(table)?));
@@ -164,7 +202,11 @@ impl Snapshot {
         key: &[u8],
         decode: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
-        self.0.open_table(table)?.get(key)?.map(|row| decode(row.value())).transpose()
+        self.0
+            .open_table(table)?
+            .get(key)?
+            .map(|row| decode(row.value()))
+            .transpose()
     }
 
     /// Rows of a range in `order`, decoded from key and row: at most `limit`, at least one if there is one, at most about a mebibyte,
@@ -178,7 +220,10 @@ impl Snapshot {
         mut decode: impl FnMut(&[u8], &[u8]) -> Result<Option<T>, Failure>,
     ) -> Result<Vec<T>, Failure> {
         let table = self.0.open_table(table)?;
-        let range = table.range::<&[u8]>((start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice)))?;
+        let range = table.range::<&[u8]>((
+            start.as_ref().map(Vec::as_slice),
+            end.as_ref().map(Vec::as_slice),
+        ))?;
         let entries: Box<dyn Iterator<Item = _>> = match order {
             Order::Ascending => Box::new(range),
             Order::Descending => Box::new(range.rev()),
@@ -186,7 +231,9 @@ impl Snapshot {
         let (mut rows, mut bytes) = (Vec::new(), 0);
         for entry in entries {
             let (key, row) = entry?;
-            let Some(decoded) = decode(key.value(), row.value())? else { break };
+            let Some(decoded) = decode(key.value(), row.value())? else {
+                break;
+            };
             rows.push(decoded);
             bytes += row.value().len();
             if rows.len() >= limit || bytes >= PAGE_BYTES_MAX {

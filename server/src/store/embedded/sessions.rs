@@ -9,7 +9,8 @@ use crate::store::{Cas, Put, Result, SessionStore, sessions::Session};
 #[async_trait]
 impl SessionStore for EmbeddedStore {
     async fn insert_session(&self, session: &Session) -> Result<Put<Session>> {
-        self.insert_row(REFRESH_TOKENS, session.session_id.as_bytes(), session).await
+        self.insert_row(REFRESH_TOKENS, session.session_id.as_bytes(), session)
+            .await
     }
 
     async fn get_session(&self, session_id: Uuid) -> Result<Option<Session>> {
@@ -17,6 +18,7 @@ impl SessionStore for EmbeddedStore {
     }
 
     async fn update_session(&self, session: &Session) -> Result<Cas<Session>> {
-        self.replace_row(REFRESH_TOKENS, session.session_id.as_bytes(), session).await
+        self.replace_row(REFRESH_TOKENS, session.session_id.as_bytes(), session)
+            .await
     }
 }
