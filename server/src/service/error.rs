@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{domain::reason::Reason, store::StoreError};
+use crate::{
+    auth::{PasswordError, SetupError, passwords},
+    domain::reason::Reason,
+    store::StoreError,
+};
 
 /// One field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,5 +113,22 @@ impl From<StoreError> for Error {
             retry_after: Duration::from_millis(250),
             cause: error.to_string(),
         }
+    }
+}
+
+impl From<PasswordError> for Error {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::QueueFull => Self::Overloaded {
+                retry_after: passwords::RETRY_AFTER,
+            },
+            PasswordError::Failed(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<SetupError> for Error {
+    fn from(error: SetupError) -> Self {
+        Self::Internal(error.to_string())
     }
 }
