@@ -5,7 +5,8 @@ use livedrop_proto::internal::v1::{self as stored, entry_private::Detail};
 use prost::Message;
 
 use super::entry::{
-    Call, CloseReason, Entry, Event, Line, Method, Move, ReleaseReason, Terms, TermsItem, WaitReason,
+    Call, CloseReason, Entry, Event, Line, Method, Move, ReleaseReason, Terms, TermsItem,
+    WaitReason,
 };
 use crate::domain::{AccountId, ItemId, OrderId, RequestId, Timestamp, drop::LedgerSecret};
 
@@ -36,8 +37,14 @@ pub fn encode(entry: &Entry) -> EncodedEntry {
             _ => None,
         },
     };
-    let private = stored::EntryPrivate { call: entry.call.as_ref().map(encode_call), detail: detail(&entry.event) };
-    EncodedEntry { public: public.encode_to_vec().into(), private: private.encode_to_vec().into() }
+    let private = stored::EntryPrivate {
+        call: entry.call.as_ref().map(encode_call),
+        detail: detail(&entry.event),
+    };
+    EncodedEntry {
+        public: public.encode_to_vec().into(),
+        private: private.encode_to_vec().into(),
+    }
 }
 
 /// Decodes an entry; refuses bytes that would not encode to themselves.
@@ -45,16 +52,24 @@ pub fn encode(entry: &Entry) -> EncodedEntry {
 /// # Errors
 /// If the bytes are malformed or of a kind this version does not know.
 pub fn decode(encoded: &EncodedEntry) -> Result<Entry> {
-    let public =
-        stored::EntryPublic::decode(encoded.public.clone()).map_err(|_| CodecError("public half is malformed"))?;
-    let private =
-        stored::EntryPrivate::decode(encoded.private.clone()).map_err(|_| CodecError("private half is malformed"))?;
+    let public = stored::EntryPublic::decode(encoded.public.clone())
+        .map_err(|_| CodecError("public half is malformed"))?;
+    let private = stored::EntryPrivate::decode(encoded.private.clone())
+        .map_err(|_| CodecError("private half is malformed"))?;
     let entry = Entry {
-        moves: public.moves.iter().map(decode_move).collect::<Result<_>>()?,
+        moves: public
+            .moves
+            .iter()
+            .map(decode_move)
+            .collect::<Result<_>>()?,
         call: private.call.as_ref().map(decode_call).transpose()?,
         event: decode_event(public, private.detail)?,
     };
-    if encode(&entry) == *encoded { Ok(entry) } else { Err(CodecError("bytes are not canonical")) }
+    if encode(&entry) == *encoded {
+        Ok(entry)
+    } else {
+        Err(CodecError("bytes are not canonical"))
+    }
 }
 
 fn bytes(id: &[u8]) -> Bytes {
@@ -72,7 +87,12 @@ fn encode_move(change: &Move) -> stored::Move {
 
 fn decode_move(change: &stored::Move) -> Result<Move> {
     let item_id = item(&change.item_id)?;
-    Ok(Move { item_id, available: change.available, held: change.held, sold: change.sold })
+    Ok(Move {
+        item_id,
+        available: change.available,
+        held: change.held,
+        sold: change.sold,
+    })
 }
 
 fn encode_terms(terms: &Terms) -> stored::Terms {
@@ -107,7 +127,10 @@ fn decode_terms(terms: &stored::Terms) -> Result<Terms> {
     Ok(Terms {
         version: terms.version,
         creator_id: account(&terms.creator_id)?,
-        currency: terms.currency_code.parse().map_err(|_| CodecError("unknown currency"))?,
+        currency: terms
+            .currency_code
+            .parse()
+            .map_err(|_| CodecError("unknown currency"))?,
         items: terms.items.iter().map(item).collect::<Result<_>>()?,
         limit_per_buyer: terms.limit_per_buyer,
         opens_at: Timestamp::from_micros(terms.opens_at_us),
@@ -131,7 +154,10 @@ fn encode_call(call: &Call) -> stored::Call {
     stored::Call {
         caller_id: bytes(call.caller_id.as_bytes()),
         method: method.into(),
-        request_id: call.request_id.map(|id| bytes(id.as_bytes())).unwrap_or_default(),
+        request_id: call
+            .request_id
+            .map(|id| bytes(id.as_bytes()))
+            .unwrap_or_default(),
         fingerprint: bytes(&call.fingerprint),
     }
 }
@@ -150,10 +176,22 @@ fn decode_call(call: &stored::Call) -> Result<Call> {
     };
     let request_id = match call.request_id.is_empty() {
         true => None,
-        false => Some(RequestId::from_slice(&call.request_id).map_err(|_| CodecError("malformed request id"))?),
+        false => Some(
+            RequestId::from_slice(&call.request_id)
+                .map_err(|_| CodecError("malformed request id"))?,
+        ),
     };
-    let fingerprint = call.fingerprint.as_ref().try_into().map_err(|_| CodecError("malformed fingerprint"))?;
-    Ok(Call { caller_id: account(&call.caller_id)?, method, request_id, fingerprint })
+    let fingerprint = call
+        .fingerprint
+        .as_ref()
+        .try_into()
+        .map_err(|_| CodecError("malformed fingerprint"))?;
+    Ok(Call {
+        caller_id: account(&call.caller_id)?,
+        method,
+        request_id,
+        fingerprint,
+    })
 }
 
 fn item(id: &Bytes) -> Result<ItemId> {
@@ -195,27 +233,47 @@ fn detail(event: &Event) -> Option<Detail> {
     let id = |order_id: &OrderId| bytes(order_id.as_bytes());
     Some(match event {
         Event::WentLive | Event::SoldOut | Event::Sealed => return None,
-        Event::TermsFrozen { secret, .. } => Detail::TermsFrozen(stored::TermsFrozen { secret: bytes(&secret.0) }),
-        Event::Held { order_id, buyer_id, lines, expires_at, total_minor } => Detail::Held(stored::Held {
+        Event::TermsFrozen { secret, .. } => Detail::TermsFrozen(stored::TermsFrozen {
+            secret: bytes(&secret.0),
+        }),
+        Event::Held {
+            order_id,
+            buyer_id,
+            lines,
+            expires_at,
+            total_minor,
+        } => Detail::Held(stored::Held {
             order_id: id(order_id),
             buyer_id: bytes(buyer_id.as_bytes()),
             lines: lines
                 .iter()
-                .map(|line| stored::Line { item_id: bytes(line.item_id.as_bytes()), quantity: line.quantity })
+                .map(|line| stored::Line {
+                    item_id: bytes(line.item_id.as_bytes()),
+                    quantity: line.quantity,
+                })
                 .collect(),
             expires_at_us: expires_at.micros(),
             total_minor: *total_minor,
         }),
-        Event::PaymentStarted { order_id, attempt, amount_minor, provider, payment_method } => {
-            Detail::PaymentStarted(stored::PaymentStarted {
-                order_id: id(order_id),
-                attempt: *attempt,
-                amount_minor: *amount_minor,
-                provider: provider.clone(),
-                payment_method: payment_method.clone(),
-            })
-        }
-        Event::PaymentWaiting { order_id, attempt, reason, action_url } => {
+        Event::PaymentStarted {
+            order_id,
+            attempt,
+            amount_minor,
+            provider,
+            payment_method,
+        } => Detail::PaymentStarted(stored::PaymentStarted {
+            order_id: id(order_id),
+            attempt: *attempt,
+            amount_minor: *amount_minor,
+            provider: provider.clone(),
+            payment_method: payment_method.clone(),
+        }),
+        Event::PaymentWaiting {
+            order_id,
+            attempt,
+            reason,
+            action_url,
+        } => {
             let reason = match reason {
                 WaitReason::ActionRequired => stored::WaitReason::ActionRequired,
                 WaitReason::Pending => stored::WaitReason::Pending,
@@ -228,50 +286,82 @@ fn detail(event: &Event) -> Option<Detail> {
                 action_url: action_url.clone(),
             })
         }
-        Event::PaymentFailed { order_id, attempt, reason } => Detail::PaymentFailed(stored::PaymentFailed {
+        Event::PaymentFailed {
+            order_id,
+            attempt,
+            reason,
+        } => Detail::PaymentFailed(stored::PaymentFailed {
             order_id: id(order_id),
             attempt: *attempt,
             reason: reason.clone(),
         }),
-        Event::Sold { order_id, attempt } => Detail::Sold(stored::Sold { order_id: id(order_id), attempt: *attempt }),
-        Event::SoldLate { order_id, attempt } => {
-            Detail::SoldLate(stored::SoldLate { order_id: id(order_id), attempt: *attempt })
-        }
+        Event::Sold { order_id, attempt } => Detail::Sold(stored::Sold {
+            order_id: id(order_id),
+            attempt: *attempt,
+        }),
+        Event::SoldLate { order_id, attempt } => Detail::SoldLate(stored::SoldLate {
+            order_id: id(order_id),
+            attempt: *attempt,
+        }),
         Event::Released { order_id, reason } => {
             let reason = match reason {
                 ReleaseReason::Expired => stored::ReleaseReason::Expired,
                 ReleaseReason::CancelledByBuyer => stored::ReleaseReason::CancelledByBuyer,
                 ReleaseReason::DropCancelled => stored::ReleaseReason::DropCancelled,
             };
-            Detail::Released(stored::Released { order_id: id(order_id), reason: reason.into() })
-        }
-        Event::RefundStarted { order_id, attempt, reason, restock, amount_minor, stray } => {
-            Detail::RefundStarted(stored::RefundStarted {
+            Detail::Released(stored::Released {
                 order_id: id(order_id),
-                attempt: *attempt,
-                reason: reason.clone(),
-                restock: *restock,
-                amount_minor: *amount_minor,
-                stray: *stray,
+                reason: reason.into(),
             })
         }
-        Event::Refunded { order_id, attempt, stray } => {
-            Detail::Refunded(stored::Refunded { order_id: id(order_id), attempt: *attempt, stray: *stray })
-        }
-        Event::Restocked { item_id, units, reason } => Detail::Restocked(stored::Restocked {
+        Event::RefundStarted {
+            order_id,
+            attempt,
+            reason,
+            restock,
+            amount_minor,
+            stray,
+        } => Detail::RefundStarted(stored::RefundStarted {
+            order_id: id(order_id),
+            attempt: *attempt,
+            reason: reason.clone(),
+            restock: *restock,
+            amount_minor: *amount_minor,
+            stray: *stray,
+        }),
+        Event::Refunded {
+            order_id,
+            attempt,
+            stray,
+        } => Detail::Refunded(stored::Refunded {
+            order_id: id(order_id),
+            attempt: *attempt,
+            stray: *stray,
+        }),
+        Event::Restocked {
+            item_id,
+            units,
+            reason,
+        } => Detail::Restocked(stored::Restocked {
             item_id: bytes(item_id.as_bytes()),
             unit_count: *units,
             reason: reason.clone(),
         }),
-        Event::LowStock { item_id } => Detail::LowStock(stored::LowStock { item_id: bytes(item_id.as_bytes()) }),
-        Event::Refused { reason } => Detail::Refused(stored::Refused { reason: reason.clone() }),
+        Event::LowStock { item_id } => Detail::LowStock(stored::LowStock {
+            item_id: bytes(item_id.as_bytes()),
+        }),
+        Event::Refused { reason } => Detail::Refused(stored::Refused {
+            reason: reason.clone(),
+        }),
         Event::Closed { reason } => {
             let reason = match reason {
                 CloseReason::Ended => stored::CloseReason::Ended,
                 CloseReason::EndedEarly => stored::CloseReason::EndedEarly,
                 CloseReason::Cancelled => stored::CloseReason::Cancelled,
             };
-            Detail::Closed(stored::Closed { reason: reason.into() })
+            Detail::Closed(stored::Closed {
+                reason: reason.into(),
+            })
         }
     })
 }
@@ -290,7 +380,12 @@ fn decode_event(public: stored::EntryPublic, detail: Option<Detail>) -> Result<E
     Ok(match detail {
         Detail::TermsFrozen(it) => Event::TermsFrozen {
             terms: decode_terms(&public.terms.ok_or(CodecError("terms are missing"))?)?,
-            secret: LedgerSecret(it.secret.as_ref().try_into().map_err(|_| CodecError("malformed secret"))?),
+            secret: LedgerSecret(
+                it.secret
+                    .as_ref()
+                    .try_into()
+                    .map_err(|_| CodecError("malformed secret"))?,
+            ),
         },
         Detail::Held(it) => Event::Held {
             order_id: order(&it.order_id)?,
@@ -298,7 +393,12 @@ fn decode_event(public: stored::EntryPublic, detail: Option<Detail>) -> Result<E
             lines: it
                 .lines
                 .iter()
-                .map(|line| Ok(Line { item_id: item(&line.item_id)?, quantity: line.quantity }))
+                .map(|line| {
+                    Ok(Line {
+                        item_id: item(&line.item_id)?,
+                        quantity: line.quantity,
+                    })
+                })
                 .collect::<Result<_>>()?,
             expires_at: Timestamp::from_micros(it.expires_at_us),
             total_minor: it.total_minor,
@@ -317,22 +417,34 @@ fn decode_event(public: stored::EntryPublic, detail: Option<Detail>) -> Result<E
                 stored::WaitReason::ActionRequired => WaitReason::ActionRequired,
                 stored::WaitReason::Pending => WaitReason::Pending,
                 stored::WaitReason::Unknown => WaitReason::Unknown,
-                stored::WaitReason::Unspecified => return Err(CodecError("unknown reason to wait")),
+                stored::WaitReason::Unspecified => {
+                    return Err(CodecError("unknown reason to wait"));
+                }
             },
             action_url: it.action_url,
         },
-        Detail::PaymentFailed(it) => {
-            Event::PaymentFailed { order_id: order(&it.order_id)?, attempt: it.attempt, reason: it.reason }
-        }
-        Detail::Sold(it) => Event::Sold { order_id: order(&it.order_id)?, attempt: it.attempt },
-        Detail::SoldLate(it) => Event::SoldLate { order_id: order(&it.order_id)?, attempt: it.attempt },
+        Detail::PaymentFailed(it) => Event::PaymentFailed {
+            order_id: order(&it.order_id)?,
+            attempt: it.attempt,
+            reason: it.reason,
+        },
+        Detail::Sold(it) => Event::Sold {
+            order_id: order(&it.order_id)?,
+            attempt: it.attempt,
+        },
+        Detail::SoldLate(it) => Event::SoldLate {
+            order_id: order(&it.order_id)?,
+            attempt: it.attempt,
+        },
         Detail::Released(it) => Event::Released {
             order_id: order(&it.order_id)?,
             reason: match it.reason() {
                 stored::ReleaseReason::Expired => ReleaseReason::Expired,
                 stored::ReleaseReason::CancelledByBuyer => ReleaseReason::CancelledByBuyer,
                 stored::ReleaseReason::DropCancelled => ReleaseReason::DropCancelled,
-                stored::ReleaseReason::Unspecified => return Err(CodecError("unknown reason of release")),
+                stored::ReleaseReason::Unspecified => {
+                    return Err(CodecError("unknown reason of release"));
+                }
             },
         },
         Detail::RefundStarted(it) => Event::RefundStarted {
@@ -343,20 +455,28 @@ fn decode_event(public: stored::EntryPublic, detail: Option<Detail>) -> Result<E
             amount_minor: it.amount_minor,
             stray: it.stray,
         },
-        Detail::Refunded(it) => {
-            Event::Refunded { order_id: order(&it.order_id)?, attempt: it.attempt, stray: it.stray }
-        }
-        Detail::Restocked(it) => {
-            Event::Restocked { item_id: item(&it.item_id)?, units: it.unit_count, reason: it.reason }
-        }
-        Detail::LowStock(it) => Event::LowStock { item_id: item(&it.item_id)? },
+        Detail::Refunded(it) => Event::Refunded {
+            order_id: order(&it.order_id)?,
+            attempt: it.attempt,
+            stray: it.stray,
+        },
+        Detail::Restocked(it) => Event::Restocked {
+            item_id: item(&it.item_id)?,
+            units: it.unit_count,
+            reason: it.reason,
+        },
+        Detail::LowStock(it) => Event::LowStock {
+            item_id: item(&it.item_id)?,
+        },
         Detail::Refused(it) => Event::Refused { reason: it.reason },
         Detail::Closed(it) => Event::Closed {
             reason: match it.reason() {
                 stored::CloseReason::Ended => CloseReason::Ended,
                 stored::CloseReason::EndedEarly => CloseReason::EndedEarly,
                 stored::CloseReason::Cancelled => CloseReason::Cancelled,
-                stored::CloseReason::Unspecified => return Err(CodecError("unknown reason of closing")),
+                stored::CloseReason::Unspecified => {
+                    return Err(CodecError("unknown reason of closing"));
+                }
             },
         },
     })
