@@ -87,8 +87,16 @@ pub struct Layers {
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// Keys that are not at their defaults' word.
+    /// The keys that somebody has set.
     pub(super) origins: BTreeMap<String, Origin>,
+}
+
+impl Loaded {
+    /// Whether nobody has set this key.
+    #[must_use]
+    pub fn is_default(&self, key: &str) -> bool {
+        !self.origins.contains_key(key)
+    }
 }
 
 /// Reads all sources and checks the result.
