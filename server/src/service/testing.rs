@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     auth::{AccessTokens, Keys, PasswordCost, Passwords},
-    domain::Timestamp,
-    env::{BoxFuture, Env, SystemEnv},
-    store::embedded::EmbeddedStore,
+    domain::{ProcessId, Timestamp},
+    env::{BoxFuture, Env, SharedEnv, SystemEnv},
+    jobs::Timer,
+    ledger::Registry,
+    store::{SharedStore, embedded::EmbeddedStore},
 };
 
 /// The system's environment, but for its clock.
@@ -58,9 +60,14 @@ impl Env for TestEnv {
 pub(crate) fn context() -> (Context, Arc<TestEnv>) {
     let env = Arc::new(TestEnv(AtomicI64::new(SystemEnv.now().micros())));
     let keys = Arc::new(Keys::generate().unwrap());
+    let shared: SharedEnv = Arc::<TestEnv>::clone(&env);
+    let store: SharedStore = Arc::new(EmbeddedStore::in_memory().unwrap());
+    let process_id = ProcessId::new(shared.uuid());
     let ctx = Context {
-        env: Arc::<TestEnv>::clone(&env),
-        store: Arc::new(EmbeddedStore::in_memory().unwrap()),
+        ledgers: Registry::new(shared.clone(), store.clone(), process_id),
+        timer: Timer::new(shared.clone()),
+        env: shared,
+        store,
         passwords: Arc::new(Passwords::start(PasswordCost::CHEAP).unwrap()),
         tokens: Arc::new(AccessTokens::new(Arc::clone(&keys)).unwrap()),
         keys,
