@@ -57,7 +57,6 @@ use Kind::{Business, Credentials, Infrastructure};
 /// Every method, sorted by path.
 pub static METHODS: &[Method] = &[
     entry("/grpc.health.v1.Health/Check", Public, Infrastructure),
-    entry("/grpc.health.v1.Health/List", Public, Infrastructure),
     entry("/grpc.health.v1.Health/Watch", Public, Infrastructure),
     entry(
         "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
