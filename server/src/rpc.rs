@@ -3,6 +3,8 @@
 //! The way of a call: [`serve`] accepts its connection, [`layers`] let it pass, a tonic service of this module checks, converts, calls its
 //! use case and answers; [`status`] turns errors into what the client sees.
 
+pub mod account_service;
+pub mod auth_service;
 pub mod call;
 pub mod health;
 pub mod limits;
@@ -10,6 +12,8 @@ pub mod policy;
 pub mod serve;
 pub mod status;
 
+mod account_answer;
+mod fields;
 mod layers;
 mod metrics;
 mod reflection;
