@@ -3,6 +3,8 @@
 //! The way of a call: [`serve`] accepts its connection, [`layers`] let it pass, a tonic service of this module checks, converts, calls its
 //! use case and answers; [`status`] turns errors into what the client sees.
 
+pub mod account_service;
+pub mod auth_service;
 pub mod call;
 pub mod drop_service;
 pub mod health;
@@ -12,8 +14,7 @@ pub mod policy;
 pub mod serve;
 pub mod status;
 
-mod drop_answer;
-mod drop_request;
+mod account_answer;
 mod fields;
 mod layers;
 mod ledger_answer;
