@@ -1,8 +1,10 @@
 //! Pure types and rules: ids, time, money, reasons. No I/O, no tonic, no CQL, nothing of ours from outside this module.
 
+pub mod account;
 pub mod drop;
 pub mod id;
 pub mod money;
+pub mod order;
 pub mod reason;
 pub mod text;
 pub mod time;

@@ -1,0 +1,64 @@
+//! Compiles the contract with protox, so that no machine needs protoc.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+type Error = Box<dyn std::error::Error>;
+
+/// Messages whose `Debug` would print a secret; `src/redact.rs` implements it instead.
+const SECRET: &[&str] = &[
+    ".livedrop.v1.Tokens",
+    ".livedrop.v1.SignUpRequest",
+    ".livedrop.v1.SignInRequest",
+    ".livedrop.v1.RefreshTokenRequest",
+    ".livedrop.v1.SignOutRequest",
+    ".livedrop.internal.v1.StoredEntry",
+    ".livedrop.internal.v1.TermsFrozen",
+    ".livedrop.internal.v1.PaymentStarted",
+];
+
+fn main() -> Result<(), Error> {
+    println!("cargo:rerun-if-changed=build.rs");
+    let public = proto_files("livedrop/v1")?;
+    let internal = proto_files("livedrop/internal/v1")?;
+    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+
+    // Reflection serves this set, so it holds the public package and its imports only.
+    let descriptors = compiler(&public)?.encode_file_descriptor_set();
+    fs::write(out_dir.join("livedrop.v1.bin"), descriptors)?;
+
+    let all: Vec<PathBuf> = public.into_iter().chain(internal).collect();
+    tonic_prost_build::configure()
+        .build_client(env::var_os("CARGO_FEATURE_CLIENT").is_some())
+        .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
+        .build_transport(false)
+        .bytes(".")
+        .skip_debug(SECRET)
+        .compile_fds(compiler(&all)?.file_descriptor_set())?;
+    Ok(())
+}
+
+fn compiler(files: &[PathBuf]) -> Result<protox::Compiler, Error> {
+    let mut compiler = protox::Compiler::new(["."])?;
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_files(files)?;
+    Ok(compiler)
+}
+
+/// Lists the folder's `.proto` files in a stable order and has cargo watch them, and the folder for new ones.
+fn proto_files(folder: &str) -> io::Result<Vec<PathBuf>> {
+    println!("cargo:rerun-if-changed={folder}");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(Path::new(folder))? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "proto")
+        {
+            println!("cargo:rerun-if-changed={}", path.display());
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}

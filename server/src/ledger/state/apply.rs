@@ -1,0 +1,409 @@
+//! Folding one entry. Everything it relies on is checked: an entry that does not fit is refused, and the ledger is no longer written here.
+
+use super::{
+    StockState,
+    model::{Buyer, Item, Made, Order, Phase, Position, Replay},
+};
+use crate::{
+    domain::{AccountId, ItemId, OrderId, order::OrderState},
+    ledger::entry::{CloseReason, Entry, Event, Line, Move, ReleaseReason},
+};
+
+/// Why an entry can't be folded. Whoever sees it stops writing the ledger and raises an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// The entry does not fit the state before it.
+    #[error("{entry} does not fit: {why}")]
+    Illegal {
+        /// Its kind.
+        entry: &'static str,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// The counts of an item do not follow from the entry.
+    #[error("counts of item {0} do not follow from the entries")]
+    Counts(ItemId),
+    /// The record can't be read, or was written by a newer version.
+    #[error("record {seq}: {why}")]
+    Record {
+        /// Which record.
+        seq: u64,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+const fn illegal(entry: &'static str, why: &'static str) -> FoldError {
+    FoldError::Illegal { entry, why }
+}
+
+/// How a move of `units` changes each count.
+fn moves(lines: &[Line], available: i64, held: i64, sold: i64) -> Vec<Move> {
+    let deltas = |line: &Line| {
+        let units = i64::from(line.quantity);
+        Move {
+            item_id: line.item_id,
+            available: available * units,
+            held: held * units,
+            sold: sold * units,
+        }
+    };
+    lines.iter().map(deltas).collect()
+}
+
+impl StockState {
+    /// The moves that an event must have in this state.
+    pub(super) fn moves_of(&self, event: &Event) -> Result<Vec<Move>, FoldError> {
+        let lines = |order_id: &OrderId| {
+            self.orders
+                .get(order_id)
+                .map(|order| &*order.lines)
+                .ok_or(illegal("entry", "unknown order"))
+        };
+        Ok(match event {
+            Event::TermsFrozen { terms, .. } => {
+                let initial = |item: &super::super::entry::TermsItem| Move {
+                    item_id: item.item_id,
+                    available: item.stock,
+                    held: 0,
+                    sold: 0,
+                };
+                terms.items.iter().map(initial).collect()
+            }
+            Event::Held { lines, .. } => moves(lines, -1, 1, 0),
+            Event::Sold { order_id, .. } => moves(lines(order_id)?, 0, -1, 1),
+            Event::Released { order_id, .. } => moves(lines(order_id)?, 1, -1, 0),
+            Event::RefundStarted {
+                order_id,
+                restock: true,
+                ..
+            } => moves(lines(order_id)?, 1, 0, -1),
+            Event::Restocked { item_id, units, .. } => {
+                vec![Move {
+                    item_id: *item_id,
+                    available: *units,
+                    held: 0,
+                    sold: 0,
+                }]
+            }
+            Event::WentLive
+            | Event::PaymentStarted { .. }
+            | Event::PaymentWaiting { .. }
+            | Event::PaymentFailed { .. }
+            | Event::SoldLate { .. }
+            | Event::RefundStarted { restock: false, .. }
+            | Event::Refunded { .. }
+            | Event::LowStock { .. }
+            | Event::SoldOut
+            | Event::Refused { .. }
+            | Event::Closed { .. }
+            | Event::Sealed => Vec::new(),
+        })
+    }
+
+    /// Folds one entry.
+    ///
+    /// # Errors
+    /// If it does not fit; the state may then be half changed and must be rolled back or dropped.
+    pub fn apply(&mut self, entry: &Entry, at: Position) -> Result<(), FoldError> {
+        if entry.moves != self.moves_of(&entry.event)? {
+            return Err(illegal("entry", "its moves do not follow from it"));
+        }
+        self.apply_event(entry, at)?;
+        self.apply_moves(&entry.moves)?;
+        self.remember_call(entry)
+    }
+
+    fn apply_event(&mut self, entry: &Entry, at: Position) -> Result<(), FoldError> {
+        match &entry.event {
+            Event::TermsFrozen { terms, secret } => {
+                if self.core.phase != Phase::Empty || at.seq != 1 || at.index != 0 {
+                    return Err(illegal("TermsFrozen", "not the first entry"));
+                }
+                if terms.items.is_empty() || !terms.items.is_sorted_by(|a, b| a.item_id < b.item_id)
+                {
+                    return Err(illegal(
+                        "TermsFrozen",
+                        "items are not distinct and ascending",
+                    ));
+                }
+                let item = |item: &super::super::entry::TermsItem| Item {
+                    item_id: item.item_id,
+                    initial: item.stock,
+                    restocked: 0,
+                    available: 0,
+                    held: 0,
+                    sold: 0,
+                    low_told: false,
+                };
+                self.core.items = terms.items.iter().map(item).collect();
+                self.core.terms = Some(std::sync::Arc::new(terms.clone()));
+                self.core.secret = Some(secret.clone());
+                self.core.phase = Phase::Scheduled;
+            }
+            Event::WentLive => match self.core.phase {
+                Phase::Scheduled => self.core.phase = Phase::Live,
+                Phase::Empty | Phase::Live | Phase::Closed(_) | Phase::Sealed(_) => {
+                    return Err(illegal("WentLive", "the drop is not scheduled"));
+                }
+            },
+            Event::Held { .. } => self.apply_held(&entry.event, at)?,
+            Event::Sold { order_id, .. } => self.end_hold(*order_id, OrderState::Paid, at)?,
+            Event::Released { order_id, reason } => {
+                let (state, abandoned) = match reason {
+                    ReleaseReason::Expired => (OrderState::Expired, true),
+                    ReleaseReason::CancelledByBuyer => (OrderState::Cancelled, true),
+                    ReleaseReason::DropCancelled => (OrderState::Cancelled, false),
+                };
+                self.end_hold(*order_id, state, at)?;
+                if abandoned {
+                    let buyer_id = self.orders.get(order_id).map(|order| order.buyer_id);
+                    self.update_buyer(buyer_id, |buyer| {
+                        buyer.abandoned = buyer.abandoned.saturating_add(1)
+                    });
+                }
+            }
+            Event::RefundStarted {
+                order_id,
+                restock,
+                stray: false,
+                ..
+            } => {
+                if *restock && self.core.phase.is_over() {
+                    return Err(illegal("RefundStarted", "restocks a closed drop"));
+                }
+                self.move_order(*order_id, OrderState::Paid, OrderState::RefundPending, at)?;
+                self.sold.remove(order_id);
+            }
+            Event::Refunded {
+                order_id,
+                stray: false,
+                ..
+            } => {
+                self.move_order(
+                    *order_id,
+                    OrderState::RefundPending,
+                    OrderState::Refunded,
+                    at,
+                )?;
+            }
+            Event::Restocked { item_id, units, .. } => {
+                if *units < 1 || !matches!(self.core.phase, Phase::Scheduled | Phase::Live) {
+                    return Err(illegal("Restocked", "no units, or the drop takes none"));
+                }
+                let item = self.item_mut(*item_id)?;
+                item.restocked += units;
+                item.low_told = false;
+                self.core.sold_out_told = false;
+            }
+            Event::LowStock { item_id } => self.item_mut(*item_id)?.low_told = true,
+            Event::SoldOut => self.core.sold_out_told = true,
+            Event::Refused { .. } => {
+                let Some(call) = entry.call else {
+                    return Err(illegal("Refused", "without a call"));
+                };
+                self.update_buyer(Some(call.caller_id), |buyer| {
+                    buyer.refused = buyer.refused.saturating_add(1)
+                });
+            }
+            Event::Closed { reason } => match self.core.phase {
+                Phase::Live => self.core.phase = Phase::Closed(*reason),
+                Phase::Scheduled if *reason == CloseReason::Cancelled => {
+                    self.core.phase = Phase::Closed(*reason)
+                }
+                Phase::Empty | Phase::Scheduled | Phase::Closed(_) | Phase::Sealed(_) => {
+                    return Err(illegal("Closed", "the drop is not open"));
+                }
+            },
+            Event::Sealed => match self.core.phase {
+                Phase::Closed(reason) if self.holds.is_empty() => {
+                    self.core.phase = Phase::Sealed(reason)
+                }
+                Phase::Empty
+                | Phase::Scheduled
+                | Phase::Live
+                | Phase::Closed(_)
+                | Phase::Sealed(_) => {
+                    return Err(illegal(
+                        "Sealed",
+                        "the drop is not closed, or a hold is open",
+                    ));
+                }
+            },
+            Event::PaymentStarted { .. }
+            | Event::PaymentWaiting { .. }
+            | Event::PaymentFailed { .. }
+            | Event::SoldLate { .. }
+            | Event::RefundStarted { stray: true, .. }
+            | Event::Refunded { stray: true, .. } => {
+                return Err(illegal("payment", "this version does not take payments"));
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_held(&mut self, event: &Event, at: Position) -> Result<(), FoldError> {
+        let Event::Held {
+            order_id,
+            buyer_id,
+            lines,
+            expires_at,
+            total_minor,
+        } = event
+        else {
+            return Ok(());
+        };
+        if self.core.phase != Phase::Live {
+            return Err(illegal("Held", "the drop is not live"));
+        }
+        if self.orders.get(order_id).is_some() {
+            return Err(illegal("Held", "the order is known"));
+        }
+        let mut buyer = self.buyers.get(buyer_id).cloned().unwrap_or_default();
+        if buyer.open.is_some() {
+            return Err(illegal("Held", "the buyer has an open hold"));
+        }
+        buyer.open = Some(*order_id);
+        for line in lines {
+            if line.quantity < 1 {
+                return Err(illegal("Held", "a line without units"));
+            }
+            buyer.add(line.item_id, i64::from(line.quantity));
+        }
+        self.buyers.insert(*buyer_id, buyer);
+        self.holds.insert((*expires_at, *order_id), ());
+        let order = Order {
+            order_id: *order_id,
+            buyer_id: *buyer_id,
+            lines: lines.as_slice().into(),
+            total_minor: *total_minor,
+            state: OrderState::Held,
+            hold_expires_at: *expires_at,
+            created_at: at.recorded_at,
+            updated: at,
+            proof: at,
+        };
+        self.orders.insert(*order_id, order);
+        Ok(())
+    }
+
+    /// Ends a hold, once: sold or released.
+    fn end_hold(
+        &mut self,
+        order_id: OrderId,
+        state: OrderState,
+        at: Position,
+    ) -> Result<(), FoldError> {
+        let mut order = self.move_order(order_id, OrderState::Held, state, at)?;
+        let is_sold = state == OrderState::Paid;
+        self.holds.remove(&(order.hold_expires_at, order_id));
+        self.update_buyer(Some(order.buyer_id), |buyer| {
+            buyer.open = None;
+            if !is_sold {
+                for line in &order.lines {
+                    buyer.add(line.item_id, -i64::from(line.quantity));
+                }
+            }
+        });
+        if is_sold {
+            self.sold.insert(order_id, ());
+            order.proof = at;
+            self.orders.insert(order_id, order);
+        }
+        Ok(())
+    }
+
+    fn move_order(
+        &mut self,
+        order_id: OrderId,
+        from: OrderState,
+        to: OrderState,
+        at: Position,
+    ) -> Result<Order, FoldError> {
+        let order = self
+            .orders
+            .get(&order_id)
+            .ok_or(illegal("entry", "unknown order"))?;
+        if order.state != from {
+            return Err(illegal("entry", "the order's state has no such edge"));
+        }
+        let order = Order {
+            state: to,
+            updated: at,
+            ..order.clone()
+        };
+        self.orders.insert(order_id, order.clone());
+        Ok(order)
+    }
+
+    fn update_buyer(&mut self, buyer_id: Option<AccountId>, change: impl FnOnce(&mut Buyer)) {
+        let Some(buyer_id) = buyer_id else { return };
+        let mut buyer = self.buyers.get(&buyer_id).cloned().unwrap_or_default();
+        change(&mut buyer);
+        self.buyers.insert(buyer_id, buyer);
+    }
+
+    fn apply_moves(&mut self, moves: &[Move]) -> Result<(), FoldError> {
+        for change in moves {
+            let item = self.item_mut(change.item_id)?;
+            item.available += change.available;
+            item.held += change.held;
+            item.sold += change.sold;
+            if !item.is_consistent() {
+                return Err(FoldError::Counts(change.item_id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what a call made, so that a repeat is answered with it.
+    fn remember_call(&mut self, entry: &Entry) -> Result<(), FoldError> {
+        let Some(call) = entry.call else {
+            return Ok(());
+        };
+        let Some(request_id) = call.request_id else {
+            return Ok(());
+        };
+        let made = match &entry.event {
+            Event::Held { order_id, .. } => Made::Order(*order_id),
+            Event::Restocked { .. } | Event::Closed { .. } => Made::Drop,
+            Event::Refused { .. } => Made::Nothing,
+            // Follows a `Held` of the same call.
+            Event::Sold { .. } => return Ok(()),
+            Event::TermsFrozen { .. }
+            | Event::WentLive
+            | Event::PaymentStarted { .. }
+            | Event::PaymentWaiting { .. }
+            | Event::PaymentFailed { .. }
+            | Event::SoldLate { .. }
+            | Event::Released { .. }
+            | Event::RefundStarted { .. }
+            | Event::Refunded { .. }
+            | Event::LowStock { .. }
+            | Event::SoldOut
+            | Event::Sealed => return Ok(()),
+        };
+        let key = (call.caller_id, call.method, request_id);
+        if self.replays.get(&key).is_some() {
+            return Err(illegal("entry", "its request id was used before"));
+        }
+        self.replays.insert(
+            key,
+            Replay {
+                fingerprint: call.fingerprint,
+                made,
+            },
+        );
+        Ok(())
+    }
+
+    fn item_mut(&mut self, item_id: ItemId) -> Result<&mut Item, FoldError> {
+        let at = self
+            .core
+            .items
+            .binary_search_by_key(&item_id, |item| item.item_id);
+        at.ok()
+            .and_then(|at| self.core.items.get_mut(at))
+            .ok_or(illegal("entry", "unknown item"))
+    }
+}
