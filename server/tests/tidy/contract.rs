@@ -3,7 +3,8 @@
 use livedrop_proto::FILE_DESCRIPTOR_SET;
 use prost::Message as _;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    ServiceDescriptorProto,
 };
 
 use crate::source::Source;
@@ -14,7 +15,10 @@ const OURS: &str = "livedrop.";
 /// Reasons that no code below `rpc/` can have.
 const REASONS_OF_RPC: &[(&str, &str)] = &[
     ("UNSPECIFIED", "the enum's zero, never sent"),
-    ("UNIMPLEMENTED", "a call that the server does not know ends before any of our code"),
+    (
+        "UNIMPLEMENTED",
+        "a call that the server does not know ends before any of our code",
+    ),
 ];
 
 /// The public contract with comments.
@@ -23,7 +27,9 @@ pub(crate) fn descriptors() -> FileDescriptorSet {
 }
 
 fn our_files(set: &FileDescriptorSet) -> impl Iterator<Item = &FileDescriptorProto> {
-    set.file.iter().filter(|file| file.package().starts_with(OURS))
+    set.file
+        .iter()
+        .filter(|file| file.package().starts_with(OURS))
 }
 
 /// A call of the contract.
@@ -41,7 +47,10 @@ pub(crate) fn rpcs(set: &FileDescriptorSet) -> Vec<Rpc> {
         for service in &file.service {
             for method in &service.method {
                 let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
-                rpcs.push(Rpc { path, function: snake_case(method.name()) });
+                rpcs.push(Rpc {
+                    path,
+                    function: snake_case(method.name()),
+                });
             }
         }
     }
@@ -71,27 +80,50 @@ pub(crate) fn uncalled(rpcs: &[Rpc], tests: &[Source]) -> Vec<String> {
 }
 
 fn not_in(rpcs: &[Rpc], sources: &[Source], text: impl Fn(&Rpc) -> String) -> Vec<String> {
-    let missing = |rpc: &&Rpc| !sources.iter().any(|source| source.text.contains(&text(rpc)));
-    rpcs.iter().filter(missing).map(|rpc| format!("{} ({})", rpc.path, text(rpc))).collect()
+    let missing = |rpc: &&Rpc| {
+        !sources
+            .iter()
+            .any(|source| source.text.contains(&text(rpc)))
+    };
+    rpcs.iter()
+        .filter(missing)
+        .map(|rpc| format!("{} ({})", rpc.path, text(rpc)))
+        .collect()
 }
 
 /// The contract's reasons, without their prefix.
 pub(crate) fn reasons(set: &FileDescriptorSet) -> Vec<String> {
-    let enums = our_files(set).flat_map(|file| &file.enum_type).filter(|kind| kind.name() == "ErrorReason");
+    let enums = our_files(set)
+        .flat_map(|file| &file.enum_type)
+        .filter(|kind| kind.name() == "ErrorReason");
     let names = enums.flat_map(|kind| &kind.value).map(|value| value.name());
-    names.map(|name| name.strip_prefix("ERROR_REASON_").unwrap_or(name).to_owned()).collect()
+    names
+        .map(|name| {
+            name.strip_prefix("ERROR_REASON_")
+                .unwrap_or(name)
+                .to_owned()
+        })
+        .collect()
 }
 
 /// Reasons that `domain/reason.rs` (arms such as `=> "SOLD_OUT",`) or the contract lacks.
 pub(crate) fn different_reasons(domain: &str, contract: &[String]) -> Vec<String> {
-    let arms = domain.lines().filter_map(|line| line.split_once("=> \"")?.1.split_once('"'));
+    let arms = domain
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.split_once('"'));
     let domain: Vec<&str> = arms.map(|(name, _)| name).collect();
     let of_rpc = |name: &str| REASONS_OF_RPC.iter().any(|(listed, _)| *listed == name);
 
-    let unknown = domain.iter().filter(|name| !contract.iter().any(|known| known == *name));
-    let unused = contract.iter().filter(|name| !domain.contains(&name.as_str()) && !of_rpc(name));
-    let unknown = unknown.map(|name| format!("{name} is in domain/reason.rs, but not in error.proto"));
-    let unused = unused.map(|name| format!("{name} is in error.proto, but not in domain/reason.rs"));
+    let unknown = domain
+        .iter()
+        .filter(|name| !contract.iter().any(|known| known == *name));
+    let unused = contract
+        .iter()
+        .filter(|name| !domain.contains(&name.as_str()) && !of_rpc(name));
+    let unknown =
+        unknown.map(|name| format!("{name} is in domain/reason.rs, but not in error.proto"));
+    let unused =
+        unused.map(|name| format!("{name} is in error.proto, but not in domain/reason.rs"));
     unknown.chain(unused).collect()
 }
 
@@ -126,11 +158,18 @@ fn elements(file: &FileDescriptorProto) -> Vec<(Vec<i32>, String)> {
 }
 
 fn of_message(message: &DescriptorProto, path: Vec<i32>, found: &mut Vec<(Vec<i32>, String)>) {
-    if message.options.as_ref().is_some_and(|options| options.map_entry()) {
+    if message
+        .options
+        .as_ref()
+        .is_some_and(|options| options.map_entry())
+    {
         return;
     }
     for (index, field) in (0..).zip(&message.field) {
-        found.push(([path.as_slice(), &[2, index]].concat(), format!("{}.{}", message.name(), field.name())));
+        found.push((
+            [path.as_slice(), &[2, index]].concat(),
+            format!("{}.{}", message.name(), field.name()),
+        ));
     }
     for (index, nested) in (0..).zip(&message.nested_type) {
         of_message(nested, [path.as_slice(), &[3, index]].concat(), found);
@@ -143,14 +182,24 @@ fn of_message(message: &DescriptorProto, path: Vec<i32>, found: &mut Vec<(Vec<i3
 
 fn of_enum(kind: &EnumDescriptorProto, path: Vec<i32>, found: &mut Vec<(Vec<i32>, String)>) {
     for (index, value) in (0..).zip(&kind.value) {
-        found.push(([path.as_slice(), &[2, index]].concat(), value.name().to_owned()));
+        found.push((
+            [path.as_slice(), &[2, index]].concat(),
+            value.name().to_owned(),
+        ));
     }
     found.push((path, kind.name().to_owned()));
 }
 
-fn of_service(service: &ServiceDescriptorProto, path: Vec<i32>, found: &mut Vec<(Vec<i32>, String)>) {
+fn of_service(
+    service: &ServiceDescriptorProto,
+    path: Vec<i32>,
+    found: &mut Vec<(Vec<i32>, String)>,
+) {
     for (index, method) in (0..).zip(&service.method) {
-        found.push(([path.as_slice(), &[2, index]].concat(), format!("{}.{}", service.name(), method.name())));
+        found.push((
+            [path.as_slice(), &[2, index]].concat(),
+            format!("{}.{}", service.name(), method.name()),
+        ));
     }
     found.push((path, service.name().to_owned()));
 }
@@ -163,26 +212,56 @@ mod tests {
     fn each_missing_comment_is_found() {
         let mut set = descriptors();
         let mut count = 0;
-        for file in set.file.iter_mut().filter(|file| file.package().starts_with(OURS)) {
+        for file in set
+            .file
+            .iter_mut()
+            .filter(|file| file.package().starts_with(OURS))
+        {
             count += elements(file).len();
-            let locations = file.source_code_info.iter_mut().flat_map(|info| &mut info.location);
+            let locations = file
+                .source_code_info
+                .iter_mut()
+                .flat_map(|info| &mut info.location);
             locations.for_each(|location| location.leading_comments = None);
         }
         let missing = undocumented(&set);
         assert_eq!(missing.len(), count);
-        for element in ["PlaceOrderRequest.request_id", "OrderService.PlaceOrder", "ERROR_REASON_SOLD_OUT"] {
-            assert!(missing.iter().any(|name| name.ends_with(element)), "{element}");
+        for element in [
+            "PlaceOrderRequest.request_id",
+            "OrderService.PlaceOrder",
+            "ERROR_REASON_SOLD_OUT",
+        ] {
+            assert!(
+                missing.iter().any(|name| name.ends_with(element)),
+                "{element}"
+            );
         }
     }
 
     #[test]
     fn a_call_without_policy_or_test_is_found() {
-        let rpcs = [("/a.B/PlaceOrder", "place_order"), ("/a.B/GetOrder", "get_order")];
-        let rpcs = rpcs.map(|(path, function)| Rpc { path: path.into(), function: function.into() });
-        let policy = [Source::new("policy.rs", "entry(\"/a.B/PlaceOrder\", Public)")];
-        let tests = [Source::new("t.rs", "client.get_order(request); // place_order()")];
-        assert!(matches!(without_policy(&rpcs, &policy).as_slice(), [only] if only.contains("GetOrder")));
-        assert!(matches!(uncalled(&rpcs, &tests).as_slice(), [only] if only.contains("PlaceOrder")));
+        let rpcs = [
+            ("/a.B/PlaceOrder", "place_order"),
+            ("/a.B/GetOrder", "get_order"),
+        ];
+        let rpcs = rpcs.map(|(path, function)| Rpc {
+            path: path.into(),
+            function: function.into(),
+        });
+        let policy = [Source::new(
+            "policy.rs",
+            "entry(\"/a.B/PlaceOrder\", Public)",
+        )];
+        let tests = [Source::new(
+            "t.rs",
+            "client.get_order(request); // place_order()",
+        )];
+        assert!(
+            matches!(without_policy(&rpcs, &policy).as_slice(), [only] if only.contains("GetOrder"))
+        );
+        assert!(
+            matches!(uncalled(&rpcs, &tests).as_slice(), [only] if only.contains("PlaceOrder"))
+        );
         assert_eq!(without_policy(&rpcs, &[]).len(), 2);
     }
 

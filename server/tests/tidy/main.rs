@@ -2,7 +2,11 @@
 //!
 //! Each check is a function from text to [`Finding`]s with a test that plants a violation; the tests here run them on the repository.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test stops where something is wrong")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where something is wrong"
+)]
 
 mod contract;
 mod source;
@@ -39,7 +43,10 @@ fn none(looked_at: &[Source], check: impl Fn(&Source) -> Vec<Finding>) {
 }
 
 fn listed(findings: &[impl fmt::Display]) -> String {
-    findings.iter().map(|finding| format!("{finding}\n")).collect()
+    findings
+        .iter()
+        .map(|finding| format!("{finding}\n"))
+        .collect()
 }
 
 #[test]
@@ -60,27 +67,42 @@ fn nothing_is_left_unfinished() {
 #[test]
 fn the_contract_is_commented() {
     let undocumented = contract::undocumented(&contract::descriptors());
-    assert!(undocumented.is_empty(), "without a comment:\n{}", listed(&undocumented));
+    assert!(
+        undocumented.is_empty(),
+        "without a comment:\n{}",
+        listed(&undocumented)
+    );
 }
 
 #[test]
 fn every_rpc_has_a_policy() {
     let policies = source::under("server/src/rpc/policy.rs");
     let missing = contract::without_policy(&contract::rpcs(&contract::descriptors()), &policies);
-    assert!(missing.is_empty(), "without an entry in rpc/policy.rs:\n{}", listed(&missing));
+    assert!(
+        missing.is_empty(),
+        "without an entry in rpc/policy.rs:\n{}",
+        listed(&missing)
+    );
 }
 
 #[test]
 fn every_rpc_is_called_by_an_integration_test() {
     let tests = source::under("server/tests/integration");
     let missing = contract::uncalled(&contract::rpcs(&contract::descriptors()), &tests);
-    assert!(missing.is_empty(), "server/tests/integration never calls:\n{}", listed(&missing));
+    assert!(
+        missing.is_empty(),
+        "server/tests/integration never calls:\n{}",
+        listed(&missing)
+    );
 }
 
 #[test]
 fn reasons_are_the_contracts_reasons() {
     let domain = source::under("server/src/domain/reason.rs");
-    let [domain] = domain.as_slice() else { panic!("domain/reason.rs is gone") };
-    let different = contract::different_reasons(&domain.text, &contract::reasons(&contract::descriptors()));
+    let [domain] = domain.as_slice() else {
+        panic!("domain/reason.rs is gone")
+    };
+    let different =
+        contract::different_reasons(&domain.text, &contract::reasons(&contract::descriptors()));
     assert!(different.is_empty(), "\n{}", listed(&different));
 }

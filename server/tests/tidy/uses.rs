@@ -17,7 +17,9 @@ impl Use {
     pub(crate) fn matches(&self, pattern: &str) -> bool {
         let pattern: Vec<&str> = pattern.split("::").collect();
         let same = |(segment, part): (&String, &&str)| *part == "*" || segment == part;
-        self.segments.windows(pattern.len()).any(|window| window.iter().zip(&pattern).all(same))
+        self.segments
+            .windows(pattern.len())
+            .any(|window| window.iter().zip(&pattern).all(same))
     }
 }
 
@@ -26,7 +28,8 @@ pub(crate) fn of(text: &str, module: &[String]) -> Vec<Use> {
     let tokens: TokenStream = text.parse().expect("source files are Rust");
     let mut uses = Vec::new();
     collect(tokens, &[], &mut uses);
-    uses.iter_mut().for_each(|used| resolve(&mut used.segments, module));
+    uses.iter_mut()
+        .for_each(|used| resolve(&mut used.segments, module));
     uses
 }
 
@@ -36,11 +39,16 @@ fn collect(tokens: TokenStream, prefix: &[String], uses: &mut Vec<Use>) {
     while let [tree, after @ ..] = rest {
         rest = after;
         match tree {
-            TokenTree::Punct(punct) if punct.as_char() == '#' && is_cfg_test(after) => rest = after_item(after),
+            TokenTree::Punct(punct) if punct.as_char() == '#' && is_cfg_test(after) => {
+                rest = after_item(after)
+            }
             TokenTree::Ident(ident) => {
                 let mut segments = [prefix, &[ident.to_string()]].concat();
                 rest = path(after, &mut segments, uses);
-                uses.push(Use { line: ident.span().start().line, segments });
+                uses.push(Use {
+                    line: ident.span().start().line,
+                    segments,
+                });
             }
             TokenTree::Group(group) => collect(group.stream(), &[], uses),
             TokenTree::Punct(_) | TokenTree::Literal(_) => {}
@@ -49,8 +57,18 @@ fn collect(tokens: TokenStream, prefix: &[String], uses: &mut Vec<Use>) {
 }
 
 /// Takes the `::segment`s that follow a path's first one.
-fn path<'a>(mut rest: &'a [TokenTree], segments: &mut Vec<String>, uses: &mut Vec<Use>) -> &'a [TokenTree] {
-    while let [TokenTree::Punct(first), TokenTree::Punct(second), next, after @ ..] = rest {
+fn path<'a>(
+    mut rest: &'a [TokenTree],
+    segments: &mut Vec<String>,
+    uses: &mut Vec<Use>,
+) -> &'a [TokenTree] {
+    while let [
+        TokenTree::Punct(first),
+        TokenTree::Punct(second),
+        next,
+        after @ ..,
+    ] = rest
+    {
         if first.as_char() != ':' || second.as_char() != ':' {
             break;
         }
@@ -68,7 +86,9 @@ fn path<'a>(mut rest: &'a [TokenTree], segments: &mut Vec<String>, uses: &mut Ve
 }
 
 fn is_cfg_test(after_hash: &[TokenTree]) -> bool {
-    let [TokenTree::Group(attribute), ..] = after_hash else { return false };
+    let [TokenTree::Group(attribute), ..] = after_hash else {
+        return false;
+    };
     attribute.stream().to_string().replace(' ', "") == "cfg(test)"
 }
 
@@ -79,12 +99,18 @@ fn after_item(trees: &[TokenTree]) -> &[TokenTree] {
         TokenTree::Punct(punct) => punct.as_char() == ';',
         TokenTree::Ident(_) | TokenTree::Literal(_) => false,
     };
-    let end = trees.iter().position(ends).map_or(trees.len(), |index| index + 1);
+    let end = trees
+        .iter()
+        .position(ends)
+        .map_or(trees.len(), |index| index + 1);
     trees.get(end..).unwrap_or_default()
 }
 
 fn resolve(segments: &mut Vec<String>, module: &[String]) {
-    let supers = segments.iter().take_while(|segment| *segment == "super").count();
+    let supers = segments
+        .iter()
+        .take_while(|segment| *segment == "super")
+        .count();
     if supers > 0 || segments.first().is_some_and(|segment| segment == "self") {
         let base = module.len().saturating_sub(supers).max(1);
         segments.splice(..supers.max(1), module.iter().take(base).cloned());
@@ -97,14 +123,31 @@ mod tests {
 
     fn paths(text: &str) -> Vec<String> {
         let module = ["crate", "store", "embedded"].map(str::to_owned);
-        of(text, &module).into_iter().map(|used| used.segments.join("::")).filter(|path| path.contains("::")).collect()
+        of(text, &module)
+            .into_iter()
+            .map(|used| used.segments.join("::"))
+            .filter(|path| path.contains("::"))
+            .collect()
     }
 
     #[test]
     fn unfolds_and_resolves_paths() {
-        let found = paths("use crate::{domain::{Id, Time}, rpc}; use super::Put; use super::super::web::*;");
-        let expected = ["crate::domain::Id", "crate::domain::Time", "crate::rpc", "crate::store::Put", "crate::web::*"];
-        assert!(expected.iter().all(|path| found.contains(&(*path).to_owned())), "{found:?}");
+        let found = paths(
+            "use crate::{domain::{Id, Time}, rpc}; use super::Put; use super::super::web::*;",
+        );
+        let expected = [
+            "crate::domain::Id",
+            "crate::domain::Time",
+            "crate::rpc",
+            "crate::store::Put",
+            "crate::web::*",
+        ];
+        assert!(
+            expected
+                .iter()
+                .all(|path| found.contains(&(*path).to_owned())),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -121,7 +164,10 @@ mod tests {
 
     #[test]
     fn matches_whole_segments_anywhere() {
-        let used = Use { line: 1, segments: ["tonic", "Status", "new"].map(str::to_owned).to_vec() };
+        let used = Use {
+            line: 1,
+            segments: ["tonic", "Status", "new"].map(str::to_owned).to_vec(),
+        };
         assert!(used.matches("Status::*") && used.matches("tonic::*") && used.matches("Status"));
         assert!(!used.matches("new::*") && !used.matches("Stat::*") && !used.matches("tonic::new"));
     }

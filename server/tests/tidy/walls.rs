@@ -88,13 +88,25 @@ const WALLS: &[Wall] = &[
         reason: "one file turns errors into a Status, so that every one has its code, reason and details",
     },
     Wall {
-        inside: &["auth", "domain", "env", "jobs", "ledger", "service", "store"],
+        inside: &[
+            "auth", "domain", "env", "jobs", "ledger", "service", "store",
+        ],
         except: &[],
         rule: Never(&["livedrop_proto::v1"]),
         reason: "the public contract is converted in rpc/, so that it can change without the product",
     },
-    Wall { inside: &[""], except: &["store/embedded"], rule: Never(&["redb::*"]), reason: "a driver stays in its backend" },
-    Wall { inside: &[""], except: &["store/scylla"], rule: Never(&["scylla::*"]), reason: "a driver stays in its backend" },
+    Wall {
+        inside: &[""],
+        except: &["store/embedded"],
+        rule: Never(&["redb::*"]),
+        reason: "a driver stays in its backend",
+    },
+    Wall {
+        inside: &[""],
+        except: &["store/scylla"],
+        rule: Never(&["scylla::*"]),
+        reason: "a driver stays in its backend",
+    },
     Wall {
         inside: &[""],
         except: &["hot/redis", "bus/redis"],
@@ -140,7 +152,11 @@ const WALLS: &[Wall] = &[
 
 /// Every path in the file that a wall forbids.
 pub(crate) fn check(source: &Source) -> Vec<Finding> {
-    let Some(file) = source.path.strip_prefix("server/src/").and_then(|file| file.strip_suffix(".rs")) else {
+    let Some(file) = source
+        .path
+        .strip_prefix("server/src/")
+        .and_then(|file| file.strip_suffix(".rs"))
+    else {
         return Vec::new();
     };
     // A module of tests in a file of its own: it is declared under `#[cfg(test)]`.
@@ -152,7 +168,11 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
     for used in uses::of(&source.text, &module(file)) {
         for wall in walls.iter().filter(|wall| breaks(&wall.rule, &used)) {
             let what = format!("`{}`: {}", used.segments.join("::"), wall.reason);
-            findings.push(Finding { path: source.path.clone(), line: used.line, what });
+            findings.push(Finding {
+                path: source.path.clone(),
+                line: used.line,
+                what,
+            });
         }
     }
     findings
@@ -160,7 +180,10 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
 
 fn applies(wall: &Wall, file: &str) -> bool {
     let within = |folder: &&str| {
-        folder.is_empty() || file.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        folder.is_empty()
+            || file
+                .strip_prefix(*folder)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     wall.inside.iter().any(within) && !wall.except.iter().any(within)
 }
@@ -177,8 +200,13 @@ fn breaks(rule: &Rule, used: &uses::Use) -> bool {
 
 /// `store/embedded` is `crate::store::embedded`; the roots are `crate`.
 fn module(file: &str) -> Vec<String> {
-    let parts = file.split('/').filter(|part| !["lib", "main"].contains(part));
-    std::iter::once("crate").chain(parts).map(str::to_owned).collect()
+    let parts = file
+        .split('/')
+        .filter(|part| !["lib", "main"].contains(part));
+    std::iter::once("crate")
+        .chain(parts)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -196,7 +224,10 @@ mod tests {
             ("domain", "use super::env;"),
             ("domain/time", "fn f() { tokio::fs::read(path); }"),
             ("env", "use crate::ledger::Ledger;"),
-            ("store/orders", "use crate::{domain::DropId, service::Error};"),
+            (
+                "store/orders",
+                "use crate::{domain::DropId, service::Error};",
+            ),
             ("ledger/writer", "use crate::service;"),
             ("service/orders", "fn f() -> crate::rpc::Answer { g() }"),
             ("jobs/sweeper", "use crate::app::App;"),
@@ -209,27 +240,50 @@ mod tests {
             ("ledger", "use fred::prelude::*;"),
             ("service/drops", "use crate::store::EmbeddedStore;"),
             ("rpc/serve", "use crate::store::embedded::open;"),
-            ("ledger/writer", "fn f() { select! { () = tokio::time::sleep(span) => {} } }"),
+            (
+                "ledger/writer",
+                "fn f() { select! { () = tokio::time::sleep(span) => {} } }",
+            ),
             ("service/sessions", "fn f() { Uuid::now_v7(); }"),
             ("rpc/serve", "use std::time::{Duration, Instant};"),
         ];
         for (file, text) in planted {
-            assert_eq!(found(&format!("server/src/{file}.rs"), text), 1, "{file}: {text}");
+            assert_eq!(
+                found(&format!("server/src/{file}.rs"), text),
+                1,
+                "{file}: {text}"
+            );
         }
-        assert!(planted.len() >= WALLS.len(), "a wall without a planted violation");
+        assert!(
+            planted.len() >= WALLS.len(),
+            "a wall without a planted violation"
+        );
     }
 
     #[test]
     fn what_is_allowed_passes() {
         let fine = [
-            ("domain/money", "use super::Id; use crate::domain::Time; #[cfg(test)] mod tests { use crate::rpc::X; }"),
-            ("rpc/status", "fn f() -> tonic::Status { Status::new(code, text) }"),
-            ("store/embedded/tables", "use redb::Database; use crate::store::embedded::Error;"),
+            (
+                "domain/money",
+                "use super::Id; use crate::domain::Time; #[cfg(test)] mod tests { use crate::rpc::X; }",
+            ),
+            (
+                "rpc/status",
+                "fn f() -> tonic::Status { Status::new(code, text) }",
+            ),
+            (
+                "store/embedded/tables",
+                "use redb::Database; use crate::store::embedded::Error;",
+            ),
             ("app", "use crate::store::embedded::EmbeddedStore;"),
             ("ledger/tests", "use crate::rpc::X;"),
         ];
         for (file, text) in fine {
-            assert_eq!(found(&format!("server/src/{file}.rs"), text), 0, "{file}: {text}");
+            assert_eq!(
+                found(&format!("server/src/{file}.rs"), text),
+                0,
+                "{file}: {text}"
+            );
         }
     }
 }

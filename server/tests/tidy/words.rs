@@ -14,9 +14,18 @@ const FORBIDDEN: &[(&str, &str)] = &[
     (concat!("to", "do!"), "not finished"),
     (concat!("unimpl", "emented!"), "not finished"),
     (concat!("db", "g!"), "left from debugging"),
-    (concat!("TO", "DO"), "what is to be done belongs into an issue"),
-    (concat!("FIX", "ME"), "what is to be done belongs into an issue"),
-    (concat!("X", "XX:"), "what is to be done belongs into an issue"),
+    (
+        concat!("TO", "DO"),
+        "what is to be done belongs into an issue",
+    ),
+    (
+        concat!("FIX", "ME"),
+        "what is to be done belongs into an issue",
+    ),
+    (
+        concat!("X", "XX:"),
+        "what is to be done belongs into an issue",
+    ),
     (concat!("/wo", "rk/"), "exists on one machine only"),
     (concat!("/ho", "me/"), "exists on one machine only"),
     (concat!("/ro", "ot/"), "exists on one machine only"),
@@ -30,15 +39,26 @@ pub(crate) fn too_long(source: &Source) -> Vec<Finding> {
         return Vec::new();
     }
     let what = format!("{lines} lines, at most {LINES_MAX}: split it by what it is about");
-    vec![Finding { path: source.path.clone(), line: LINES_MAX + 1, what }]
+    vec![Finding {
+        path: source.path.clone(),
+        line: LINES_MAX + 1,
+        what,
+    }]
 }
 
 /// Each forbidden word.
 pub(crate) fn forbidden(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, line) in source.text.lines().enumerate() {
-        for (word, why) in FORBIDDEN.iter().filter(|(word, _)| contains_word(line, word)) {
-            findings.push(Finding { path: source.path.clone(), line: index + 1, what: format!("`{word}`: {why}") });
+        for (word, why) in FORBIDDEN
+            .iter()
+            .filter(|(word, _)| contains_word(line, word))
+        {
+            findings.push(Finding {
+                path: source.path.clone(),
+                line: index + 1,
+                what: format!("`{word}`: {why}"),
+            });
         }
     }
     findings
@@ -48,7 +68,9 @@ pub(crate) fn forbidden(source: &Source) -> Vec<Finding> {
 fn contains_word(line: &str, word: &str) -> bool {
     let alone = |(at, _): (usize, &str)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
-        let after = line.get(at + word.len()..).and_then(|after| after.chars().next());
+        let after = line
+            .get(at + word.len()..)
+            .and_then(|after| after.chars().next());
         let goes_on = |next: char| next.is_alphanumeric() || next == '_';
         !before.is_some_and(|last| goes_on(last) || last == '.' || last == '-')
             && (word.ends_with('/') || !after.is_some_and(goes_on))
@@ -64,8 +86,14 @@ mod tests {
     fn a_long_file_is_found() {
         let lines = |count| "line\n".repeat(count);
         assert!(too_long(&Source::new("a.rs", &lines(LINES_MAX))).is_empty());
-        assert_eq!(too_long(&Source::new("a.rs", &lines(LINES_MAX + 1))).len(), 1);
-        assert_eq!(too_long(&Source::new("scripts/x", &lines(LINES_MAX + 1))).len(), 1);
+        assert_eq!(
+            too_long(&Source::new("a.rs", &lines(LINES_MAX + 1))).len(),
+            1
+        );
+        assert_eq!(
+            too_long(&Source::new("scripts/x", &lines(LINES_MAX + 1))).len(),
+            1
+        );
         assert!(too_long(&Source::new("package-lock.json", &lines(LINES_MAX + 1))).is_empty());
     }
 
@@ -79,7 +107,13 @@ mod tests {
 
     #[test]
     fn a_part_of_another_word_is_not() {
-        for fine in [concat!("X", "XX, the currency"), "https://example.com/ho\u{6d}e/", "todo", "TODOS", "tests/work/x"] {
+        for fine in [
+            concat!("X", "XX, the currency"),
+            "https://example.com/ho\u{6d}e/",
+            "todo",
+            "TODOS",
+            "tests/work/x",
+        ] {
             assert_eq!(forbidden(&Source::new("a.md", fine)), [], "{fine}");
         }
     }
