@@ -42,6 +42,10 @@ fn collect(tokens: TokenStream, prefix: &[String], uses: &mut Vec<Use>) {
             TokenTree::Punct(punct) if punct.as_char() == '#' && is_cfg_test(after) => {
                 rest = after_item(after)
             }
+            // A new name is no path.
+            TokenTree::Ident(ident) if ident == "as" && !prefix.is_empty() => {
+                rest = rest.get(1..).unwrap_or_default()
+            }
             TokenTree::Ident(ident) => {
                 let mut segments = [prefix, &[ident.to_string()]].concat();
                 rest = path(after, &mut segments, uses);
@@ -133,7 +137,13 @@ mod tests {
     #[test]
     fn unfolds_and_resolves_paths() {
         let found = paths(
-            "use crate::{domain::{Id, Time}, rpc}; use super::Put; use super::super::web::*;",
+            "use crate::{domain::{Id, Time as T}, rpc}; use super::Put; use super::super::web::*;",
+        );
+        assert!(
+            !found
+                .iter()
+                .any(|path| path.ends_with("::T") || path.ends_with("::as")),
+            "{found:?}"
         );
         let expected = [
             "crate::domain::Id",
