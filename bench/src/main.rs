@@ -25,7 +25,9 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { command: Command::Rush(options) } = Cli::parse();
+    let Cli {
+        command: Command::Rush(options),
+    } = Cli::parse();
     // Dropping the run kills the server it started, whichever branch wins.
     let result = tokio::select! {
         result = rush::run(&options) => result,
@@ -44,7 +46,9 @@ async fn main() -> ExitCode {
 /// Ends when the process is asked to stop.
 async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

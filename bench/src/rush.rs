@@ -42,7 +42,10 @@ const KILL_AFTER: Duration = Duration::from_secs(5);
 
 /// Prepares, rushes, judges. True if nothing was wrong.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
-    ensure!(options.stock >= options.items.into(), "each item needs at least one unit");
+    ensure!(
+        options.stock >= options.items.into(),
+        "each item needs at least one unit"
+    );
     let deadline = Instant::now() + Duration::from_secs(options.timeout);
     let place = Place::find(options).await?;
     let result = timeout_at(deadline, rush(options, place, deadline)).await;
@@ -61,7 +64,11 @@ struct Place {
 impl Place {
     async fn find(options: &Options) -> anyhow::Result<Self> {
         if let Some(endpoint) = &options.endpoint {
-            return Ok(Self { endpoint: endpoint.clone(), server: None, data: None });
+            return Ok(Self {
+                endpoint: endpoint.clone(),
+                server: None,
+                data: None,
+            });
         }
         let (path, data) = match &options.data {
             Some(path) => {
@@ -69,27 +76,33 @@ impl Place {
                 (path.clone(), None)
             }
             None => {
-                let data = tempfile::Builder::new().prefix("livedrop-rush-").tempdir()?;
+                let data = tempfile::Builder::new()
+                    .prefix("livedrop-rush-")
+                    .tempdir()?;
                 (data.path().to_owned(), Some(data))
             }
         };
         let server = Server::start(&path).await?;
-        Ok(Self { endpoint: server.endpoint(), server: Some(server), data })
+        Ok(Self {
+            endpoint: server.endpoint(),
+            server: Some(server),
+            data,
+        })
     }
 }
 
 async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow::Result<bool> {
-    let channels = wire::channels(&place.endpoint, options.connections)?;
-    let first = channels.first().context("no connection")?.clone();
+    let connections = wire::connections(&place.endpoint, options.connections)?;
+    let first = connections.first().context("no connection")?;
     let bar = bar("preparing ", "signing buyers up", options.buyers.into());
-    let logins = prepare::buyers(options, &channels, deadline, &bar).await?;
-    let (drop, items) = prepare::drop(options, &first, deadline).await?;
+    let logins = prepare::buyers(options, &connections, &bar).await?;
+    let (drop, items) = prepare::drop(options, first).await?;
     bar.finish_with_message(format!("drop {}", drop.drop_id));
 
     let shop = Arc::new(Shop {
         drop_id: drop.drop_id.clone(),
         items,
-        channels,
+        connections,
         opens_at: prepare::opening(&drop)?,
         deadline,
         gate: Semaphore::new(options.in_flight()),
@@ -118,7 +131,11 @@ async fn open(
     logins: Vec<Login>,
     mut server: Option<&mut Server>,
 ) -> anyhow::Result<(Vec<Buyer>, Measured)> {
-    let bar = bar("rush      ", "waiting for the opening", options.buyers.into());
+    let bar = bar(
+        "rush      ",
+        "waiting for the opening",
+        options.buyers.into(),
+    );
     let mut tasks = JoinSet::new();
     for (number, login) in logins.into_iter().enumerate() {
         let buyer = Buyer::new(Arc::clone(shop), login, number, options.seed);
@@ -155,7 +172,15 @@ async fn open(
     let ((buyers, rush), kills, ()) = tokio::join!(buyers, kills, show);
     let own_cpu = server::cpu_of("self").saturating_sub(own_cpu);
     let server_cpu = server.map(|server| server.cpu());
-    Ok((buyers, Measured { rush, server_cpu, own_cpu, kills: kills? }))
+    Ok((
+        buyers,
+        Measured {
+            rush,
+            server_cpu,
+            own_cpu,
+            kills: kills?,
+        },
+    ))
 }
 
 /// Kills the server in the middle, again and again. Returns how often.
@@ -187,8 +212,12 @@ async fn settle(shop: &Shop, buyers: Vec<Buyer>) -> anyhow::Result<Vec<Buyer>> {
 
 fn bar(prefix: &'static str, message: &'static str, length: u64) -> ProgressBar {
     let template = "{prefix} [{elapsed_precise}] {wide_bar} {pos}/{len} {msg}";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(length).with_style(style).with_prefix(prefix).with_message(message);
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(length)
+        .with_style(style)
+        .with_prefix(prefix)
+        .with_message(message);
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

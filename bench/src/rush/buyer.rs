@@ -1,22 +1,23 @@
 //! One buyer: an account, a way to behave, and notes.
 
-use std::{sync::{Arc, atomic::Ordering::Relaxed}, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
-use livedrop_proto::v1::{
-    CancelOrderRequest, PlaceOrderLine, PlaceOrderRequest, order_service_client::OrderServiceClient,
+use livedrop::{
+    Client,
+    v1::{CancelOrderRequest, PlaceOrderLine, PlaceOrderRequest},
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tonic::{
-    metadata::{Ascii, MetadataValue},
-    transport::Channel,
-};
+use tonic::Request;
 
 use super::{
     notes::{Answer, Cancel, Placed, Purchase, Refused},
     persona::{Persona, draw_lines},
     shop::{LIMIT_PER_BUYER, Shop},
-    wire::{CALL_TIMEOUT, Failure, authorized},
+    wire::{CALL_TIMEOUT, Failure},
 };
 
 /// Tries for what is not open yet or sold out, each with a new request id.
@@ -27,8 +28,8 @@ const ATTEMPTS_MAX: u32 = 4;
 pub(crate) struct Login {
     /// The account.
     pub(crate) account_id: String,
-    /// `Bearer ...`
-    pub(crate) token: MetadataValue<Ascii>,
+    /// One of the shared connections, signed in.
+    pub(crate) client: Client,
 }
 
 /// One buyer.
@@ -39,15 +40,20 @@ pub(crate) struct Buyer {
     /// Everything that was wanted and answered.
     pub(crate) notes: Vec<Purchase>,
     shop: Arc<Shop>,
-    number: usize,
     rng: SmallRng,
 }
 
 impl Buyer {
     /// Buyer `number`; the seed decides what they do.
     pub(crate) fn new(shop: Arc<Shop>, login: Login, number: usize, seed: u64) -> Self {
-        let rng = SmallRng::seed_from_u64(seed ^ (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        Self { login, notes: Vec::new(), shop, number, rng }
+        let rng =
+            SmallRng::seed_from_u64(seed ^ (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        Self {
+            login,
+            notes: Vec::new(),
+            shop,
+            rng,
+        }
     }
 
     /// Holds one unit of the first item and keeps it.
@@ -61,15 +67,29 @@ impl Buyer {
     /// Behaves as drawn.
     pub(crate) async fn rush(mut self) -> Self {
         let persona = Persona::draw(&mut self.rng);
-        let early = if persona == Persona::Early { self.millis(1..1000) } else { Duration::ZERO };
-        sleep_until(self.shop.opens_at.checked_sub(early).unwrap_or(self.shop.opens_at)).await;
+        let early = if persona == Persona::Early {
+            self.millis(1..1000)
+        } else {
+            Duration::ZERO
+        };
+        sleep_until(
+            self.shop
+                .opens_at
+                .checked_sub(early)
+                .unwrap_or(self.shop.opens_at),
+        )
+        .await;
         let lines = draw_lines(self.shop.items.len(), &mut self.rng);
         match persona {
             Persona::Keeper | Persona::Early => self.buy(lines).await,
             Persona::Hopeful => {
                 for _ in 0..ATTEMPTS_MAX {
                     self.buy(lines.clone()).await;
-                    if !self.notes.last().is_some_and(|purchase| purchase.is_refused_as("SOLD_OUT")) {
+                    if !self
+                        .notes
+                        .last()
+                        .is_some_and(|purchase| purchase.is_refused_as("SOLD_OUT"))
+                    {
                         break;
                     }
                     sleep(self.millis(200..2000)).await;
@@ -113,7 +133,9 @@ impl Buyer {
 
     /// Whether an answer is missing.
     pub(crate) fn is_unsettled(&self) -> bool {
-        self.notes.iter().any(|purchase| purchase.is_open || purchase.cancel == Cancel::Open)
+        self.notes
+            .iter()
+            .any(|purchase| purchase.is_open || purchase.cancel == Cancel::Open)
     }
 
     fn millis(&mut self, range: std::ops::Range<u64>) -> Duration {
@@ -121,14 +143,21 @@ impl Buyer {
     }
 
     fn wish(&mut self, lines: Vec<(usize, i32)>) -> Purchase {
-        Purchase::new(uuid::Builder::from_random_bytes(self.rng.random()).into_uuid(), lines)
+        Purchase::new(
+            uuid::Builder::from_random_bytes(self.rng.random()).into_uuid(),
+            lines,
+        )
     }
 
     /// Buys; if the drop is not open yet, again when it is.
     async fn buy(&mut self, lines: Vec<(usize, i32)>) {
         self.try_to_buy(lines.clone(), CALL_TIMEOUT).await;
         for _ in 1..ATTEMPTS_MAX {
-            if !self.notes.last().is_some_and(|purchase| purchase.is_refused_as("DROP_NOT_OPEN")) {
+            if !self
+                .notes
+                .last()
+                .is_some_and(|purchase| purchase.is_refused_as("DROP_NOT_OPEN"))
+            {
                 break;
             }
             sleep_until(self.shop.opens_at).await;
@@ -149,9 +178,11 @@ impl Buyer {
     async fn buy_twice(&mut self, lines: Vec<(usize, i32)>) {
         let mut purchase = self.wish(lines);
         let (mut mine, mut theirs) = (purchase.clone(), purchase.clone());
-        let seed = self.rng.random();
-        let mut other = Self::new(Arc::clone(&self.shop), self.login.clone(), self.number + 1, seed);
-        let answers = tokio::join!(self.send(&mut mine, CALL_TIMEOUT), other.send(&mut theirs, CALL_TIMEOUT));
+        let mut other = self.other_device();
+        let answers = tokio::join!(
+            self.send(&mut mine, CALL_TIMEOUT),
+            other.send(&mut theirs, CALL_TIMEOUT)
+        );
         purchase.sent = mine.sent + theirs.sent;
         purchase.note([answers.0, answers.1]);
         self.notes.push(purchase);
@@ -159,7 +190,9 @@ impl Buyer {
 
     async fn buy_and_cancel(&mut self, lines: Vec<(usize, i32)>) {
         self.buy(lines).await;
-        let Some(mut purchase) = self.notes.pop_if(|purchase| purchase.order().is_some()) else { return };
+        let Some(mut purchase) = self.notes.pop_if(|purchase| purchase.order().is_some()) else {
+            return;
+        };
         sleep(self.millis(0..500)).await;
         self.cancel(&mut purchase).await;
         self.notes.push(purchase);
@@ -168,25 +201,36 @@ impl Buyer {
     /// Sends a purchase until it is answered, with one request id. A call not answered within `patience` is dropped and not repeated.
     async fn send(&mut self, purchase: &mut Purchase, patience: Duration) -> Answer {
         let shop = Arc::clone(&self.shop);
-        let Ok(_permit) = shop.gate.acquire().await else { return Answer::Unknown };
-        let mut client = self.client();
+        let Ok(_permit) = shop.gate.acquire().await else {
+            return Answer::Unknown;
+        };
+        let mut client = self.login.client.raw_orders();
         while Instant::now() < shop.deadline {
-            let request = authorized(&self.login.token, self.request(purchase));
+            let mut request = Request::new(self.request(purchase));
+            self.login.client.authorize(&mut request).await;
             let tried = purchase.sent;
             purchase.sent += 1;
             let start = Instant::now();
-            let Ok(result) = timeout(patience, client.place_order(request)).await else { return Answer::Unknown };
+            let Ok(result) = timeout(patience, client.place_order(request)).await else {
+                return Answer::Unknown;
+            };
             let failure = match result {
                 Ok(response) => {
-                    let answer = Answer::Placed(Placed::of(response.into_inner(), shop.opens_at.elapsed()));
+                    let answer =
+                        Answer::Placed(Placed::of(response.into_inner(), shop.opens_at.elapsed()));
                     shop.tally.answered(&answer, start.elapsed());
                     return answer;
                 }
                 Err(status) => Failure::of(&status),
             };
             let Some(pause) = failure.pause(tried, &mut self.rng) else {
-                let Failure::Refused(reason) = failure else { return Answer::Unknown };
-                let answer = Answer::Refused(Refused { reason, is_promise: tried > 0 });
+                let Failure::Refused(reason) = failure else {
+                    return Answer::Unknown;
+                };
+                let answer = Answer::Refused(Refused {
+                    reason,
+                    is_promise: tried > 0,
+                });
                 shop.tally.answered(&answer, start.elapsed());
                 return answer;
             };
@@ -198,15 +242,21 @@ impl Buyer {
 
     /// Cancels the order of a purchase, until that is answered.
     async fn cancel(&mut self, purchase: &mut Purchase) {
-        let Some(order_id) = purchase.order().map(|placed| placed.order_id.clone()) else { return };
+        let Some(order_id) = purchase.order().map(|placed| placed.order_id.clone()) else {
+            return;
+        };
         let shop = Arc::clone(&self.shop);
-        let mut client = self.client();
+        let mut client = self.login.client.raw_orders();
         let mut tried = 0;
         purchase.cancel = Cancel::Open;
         while Instant::now() < shop.deadline {
-            let message = CancelOrderRequest { drop_id: shop.drop_id.clone(), order_id: order_id.clone() };
-            let call = client.cancel_order(authorized(&self.login.token, message));
-            let failure = match timeout(CALL_TIMEOUT, call).await {
+            let message = CancelOrderRequest {
+                drop_id: shop.drop_id.clone(),
+                order_id: order_id.clone(),
+            };
+            let mut request = Request::new(message);
+            self.login.client.authorize(&mut request).await;
+            let failure = match timeout(CALL_TIMEOUT, client.cancel_order(request)).await {
                 Ok(Ok(_)) => {
                     purchase.cancel = Cancel::Done;
                     return;
@@ -224,16 +274,33 @@ impl Buyer {
         }
     }
 
-    fn client(&self) -> OrderServiceClient<Channel> {
-        let channels = &self.shop.channels;
-        #[expect(clippy::indexing_slicing, reason = "there is at least one connection, and the index is below their number")]
-        OrderServiceClient::new(channels[self.number % channels.len()].clone())
+    /// The same account on another connection.
+    fn other_device(&mut self) -> Self {
+        let connections = &self.shop.connections;
+        let connection = connections
+            .get(self.rng.random_range(0..connections.len()))
+            .unwrap_or(&self.login.client);
+        let client = connection.new_session();
+        client.set_tokens(self.login.client.tokens());
+        let login = Login {
+            client,
+            account_id: self.login.account_id.clone(),
+        };
+        Self::new(Arc::clone(&self.shop), login, 0, self.rng.random())
     }
 
     fn request(&self, purchase: &Purchase) -> PlaceOrderRequest {
         let line = |(item, quantity): &(usize, i32)| {
-            let item_id = self.shop.items.get(*item).map(|item| item.item_id.clone()).unwrap_or_default();
-            PlaceOrderLine { item_id, quantity: *quantity }
+            let item_id = self
+                .shop
+                .items
+                .get(*item)
+                .map(|item| item.item_id.clone())
+                .unwrap_or_default();
+            PlaceOrderLine {
+                item_id,
+                quantity: *quantity,
+            }
         };
         PlaceOrderRequest {
             request_id: purchase.request_id.to_string(),

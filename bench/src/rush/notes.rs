@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livedrop_proto::v1::{OrderState, PlaceOrderResponse};
+use livedrop::v1::{OrderState, PlaceOrderResponse};
 use uuid::Uuid;
 
 /// One thing a buyer wanted: a request id and all that was heard of it.
@@ -113,7 +113,12 @@ impl Purchase {
 
     /// Whether the last word was a refusal with this reason.
     pub(crate) fn is_refused_as(&self, reason: &str) -> bool {
-        self.placed.is_empty() && !self.is_open && self.refused.last().is_some_and(|refused| refused.reason == reason)
+        self.placed.is_empty()
+            && !self.is_open
+            && self
+                .refused
+                .last()
+                .is_some_and(|refused| refused.reason == reason)
     }
 }
 

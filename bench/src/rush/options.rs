@@ -48,25 +48,39 @@ pub(crate) struct Options {
 impl Options {
     /// Purchases in flight at most.
     pub(crate) fn in_flight(&self) -> usize {
-        let default = if self.plain { self.buyers.min(1000) } else { self.buyers };
+        let default = if self.plain {
+            self.buyers.min(1000)
+        } else {
+            self.buyers
+        };
         self.in_flight.unwrap_or(default) as usize
     }
 
     /// How long a hold lasts.
     pub(crate) fn hold(&self) -> Duration {
-        Duration::from_secs(self.hold.unwrap_or(if self.plain { 1800 } else { 30 }).into())
+        Duration::from_secs(
+            self.hold
+                .unwrap_or(if self.plain { 1800 } else { 30 })
+                .into(),
+        )
     }
 
     /// Units of each item.
     pub(crate) fn stocks(&self) -> Vec<i64> {
         let items = i64::from(self.items);
-        (0..items).map(|item| self.stock / items + i64::from(item < self.stock % items)).collect()
+        (0..items)
+            .map(|item| self.stock / items + i64::from(item < self.stock % items))
+            .collect()
     }
 
     /// Holds to expect, if each buyer wants what [`Persona`](super::persona::Persona) makes them want.
     pub(crate) fn expected_holds(&self) -> u64 {
         // 1 to 2 units of 1 to 2 items: 2.25 units on average.
-        let by_stock = if self.plain { self.stock } else { self.stock * 4 / 9 };
+        let by_stock = if self.plain {
+            self.stock
+        } else {
+            self.stock * 4 / 9
+        };
         by_stock.unsigned_abs().min(self.buyers.into())
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
-use livedrop_proto::v1::OrderState;
+use livedrop::v1::OrderState;
 
 use super::{
     evidence::in_state,
@@ -31,15 +31,34 @@ pub(crate) struct Measured {
 }
 
 /// Prints table and verdict.
-pub(crate) fn print(options: &Options, shop: &Shop, measured: &Measured, evidence: &Evidence, verdict: &Verdict) {
-    let purchases: Vec<&Purchase> = evidence.buyers.iter().flat_map(|(_, notes)| notes).collect();
+pub(crate) fn print(
+    options: &Options,
+    shop: &Shop,
+    measured: &Measured,
+    evidence: &Evidence,
+    verdict: &Verdict,
+) {
+    let purchases: Vec<&Purchase> = evidence
+        .buyers
+        .iter()
+        .flat_map(|(_, notes)| notes)
+        .collect();
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
     let mut row = |name: &str, value: String| {
         table.add_row([name.to_owned(), value]);
     };
-    row("buyers", format!("{} over {} connections", options.buyers, options.connections));
-    row("units for sale", format!("{} of {} items", options.stock, options.items));
+    row(
+        "buyers",
+        format!(
+            "{} over {} connections",
+            options.buyers, options.connections
+        ),
+    );
+    row(
+        "units for sale",
+        format!("{} of {} items", options.stock, options.items),
+    );
     row("orders", evidence.orders.len().to_string());
     let states = [
         ("  held", OrderState::Held),
@@ -50,13 +69,25 @@ pub(crate) fn print(options: &Options, shop: &Shop, measured: &Measured, evidenc
     for (name, state) in states {
         row(name, in_state(evidence, state).to_string());
     }
-    let reasons = purchases.iter().flat_map(|purchase| &purchase.refused).map(|refused| refused.reason.as_str());
+    let reasons = purchases
+        .iter()
+        .flat_map(|purchase| &purchase.refused)
+        .map(|refused| refused.reason.as_str());
     for (reason, times) in count(reasons) {
         row(&format!("refused {reason}"), times.to_string());
     }
     let settled = |purchase: &&&Purchase| purchase.was_open && !purchase.is_open;
-    row("tries given up, settled later", purchases.iter().filter(settled).count().to_string());
-    row("retries", shop.tally.retries.load(std::sync::atomic::Ordering::Relaxed).to_string());
+    row(
+        "tries given up, settled later",
+        purchases.iter().filter(settled).count().to_string(),
+    );
+    row(
+        "retries",
+        shop.tally
+            .retries
+            .load(std::sync::atomic::Ordering::Relaxed)
+            .to_string(),
+    );
     if measured.kills > 0 {
         row("server killed", format!("{} times", measured.kills));
     }
@@ -74,16 +105,30 @@ pub(crate) fn print(options: &Options, shop: &Shop, measured: &Measured, evidenc
         row("PlaceOrder answered", latency.len().to_string());
         for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
             let micros = latency.value_at_quantile(quantile);
-            row(&format!("PlaceOrder {name}"), format!("{:.1} ms", Duration::from_micros(micros).as_secs_f64() * 1e3));
+            row(
+                &format!("PlaceOrder {name}"),
+                format!(
+                    "{:.1} ms",
+                    Duration::from_micros(micros).as_secs_f64() * 1e3
+                ),
+            );
         }
-        let per = |cpu: Duration, count: u64| format!("{:.0} µs", cpu.as_secs_f64() * 1e6 / count.max(1) as f64);
+        let per = |cpu: Duration, count: u64| {
+            format!("{:.0} µs", cpu.as_secs_f64() * 1e6 / count.max(1) as f64)
+        };
         if let Some(cpu) = measured.server_cpu {
             row("server CPU per durable hold", per(cpu, holds.len() as u64));
             row("server CPU per PlaceOrder", per(cpu, latency.len()));
         }
-        row("load generator CPU per PlaceOrder", per(measured.own_cpu, latency.len()));
+        row(
+            "load generator CPU per PlaceOrder",
+            per(measured.own_cpu, latency.len()),
+        );
     }
-    let cancels = purchases.iter().filter(|purchase| purchase.cancel == Cancel::Refused).count();
+    let cancels = purchases
+        .iter()
+        .filter(|purchase| purchase.cancel == Cancel::Refused)
+        .count();
     if cancels > 0 {
         row("CancelOrder refused", cancels.to_string());
     }
@@ -98,7 +143,10 @@ pub(crate) fn print(options: &Options, shop: &Shop, measured: &Measured, evidenc
     if verdict.unsettled > 0 {
         println!("  {} requests have no answer", verdict.unsettled);
     }
-    println!("verdict: oversold {}, doubled {}, lost {}", verdict.oversold, verdict.doubled, verdict.lost);
+    println!(
+        "verdict: oversold {}, doubled {}, lost {}",
+        verdict.oversold, verdict.doubled, verdict.lost
+    );
 }
 
 /// Holds per second over the busiest ten seconds, or from the opening to the last hold if that is shorter. `holds` ascend.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use livedrop_proto::v1::{GetDropRequest, drop_service_client::DropServiceClient};
+use livedrop::v1::{GetDropRequest, drop_service_client::DropServiceClient};
 use tokio::time::{Instant, sleep, timeout};
 use tonic::{Code, transport::Endpoint};
 
@@ -37,8 +37,14 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = spawn(&binary, data, port)?;
         let data = data.to_owned();
-        let mut server =
-            Self { binary, data, port, child, cpu_before: Duration::ZERO, cpu_at_reset: Duration::ZERO };
+        let mut server = Self {
+            binary,
+            data,
+            port,
+            child,
+            cpu_before: Duration::ZERO,
+            cpu_at_reset: Duration::ZERO,
+        };
         server.wait_until_ready().await?;
         Ok(server)
     }
@@ -75,7 +81,8 @@ impl Server {
 
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let start = Instant::now();
-        let mut client = DropServiceClient::new(Endpoint::from_shared(self.endpoint())?.connect_lazy());
+        let mut client =
+            DropServiceClient::new(Endpoint::from_shared(self.endpoint())?.connect_lazy());
         while start.elapsed() < START_TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", self.log_tail());
@@ -89,13 +96,19 @@ impl Server {
             }
             sleep(Duration::from_millis(20)).await;
         }
-        bail!("the server does not answer after {START_TIMEOUT:?}:\n{}", self.log_tail())
+        bail!(
+            "the server does not answer after {START_TIMEOUT:?}:\n{}",
+            self.log_tail()
+        )
     }
 
     fn log_tail(&self) -> String {
         let log = std::fs::read_to_string(log_path(&self.data)).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        lines.get(lines.len().saturating_sub(20)..).unwrap_or_default().join("\n")
+        lines
+            .get(lines.len().saturating_sub(20)..)
+            .unwrap_or_default()
+            .join("\n")
     }
 }
 
@@ -111,8 +124,15 @@ impl Drop for Server {
 pub(crate) fn cpu_of(process: &str) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // Fields 14 and 15; the second field is a name in brackets that may hold blanks.
-    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let fields = stat
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest)
+        .split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
     Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
 }
 
@@ -121,12 +141,14 @@ fn log_path(data: &Path) -> PathBuf {
 }
 
 fn spawn(binary: &Path, data: &Path, port: u16) -> anyhow::Result<Child> {
-    let log: File = OpenOptions::new().create(true).append(true).open(log_path(data))?;
+    let log: File = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log_path(data))?;
     Command::new(binary)
-        .arg("dev")
-        .arg("--data")
+        .args(["dev", "--quiet", "--metrics-listen", "127.0.0.1:0"])
+        .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(data.join("store"))
-        .args(["--listen", &format!("127.0.0.1:{port}")])
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -140,9 +162,20 @@ fn binary() -> anyhow::Result<PathBuf> {
     let binary = own.with_file_name("livedrop");
     if !binary.exists() {
         eprintln!("building the server");
-        let release: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-        let status = Command::new(env!("CARGO")).args(["build", "-p", "livedrop-server"]).args(release).status()?;
-        ensure!(status.success() && binary.exists(), "the server's binary {} can't be built", binary.display());
+        let release: &[&str] = if cfg!(debug_assertions) {
+            &[]
+        } else {
+            &["--release"]
+        };
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "-p", "livedrop-server"])
+            .args(release)
+            .status()?;
+        ensure!(
+            status.success() && binary.exists(),
+            "the server's binary {} can't be built",
+            binary.display()
+        );
     }
     Ok(binary)
 }

@@ -1,7 +1,7 @@
 //! The drop that all buyers rush to, and what they share.
 
+use livedrop::Client;
 use tokio::{sync::Semaphore, time::Instant};
-use tonic::transport::Channel;
 
 use super::tally::Tally;
 
@@ -26,8 +26,8 @@ pub(crate) struct Shop {
     pub(crate) drop_id: String,
     /// What it sells.
     pub(crate) items: Vec<Item>,
-    /// The connections.
-    pub(crate) channels: Vec<Channel>,
+    /// The connections; at least one. Nobody is signed in on them.
+    pub(crate) connections: Vec<Client>,
     /// When the drop opens.
     pub(crate) opens_at: Instant,
     /// When buyers stop trying.

@@ -11,7 +11,7 @@ use std::{
 use hdrhistogram::Histogram;
 
 use super::notes::{Answer, Placed};
-use livedrop_proto::v1::OrderState;
+use livedrop::v1::OrderState;
 
 /// Shared by all buyers. The counts are for the eye and for pacing; the verdict does not use them.
 #[derive(Debug)]
@@ -67,7 +67,10 @@ impl Tally {
         let placed = self.placed.load(Relaxed);
         let sold = self.sold.load(Relaxed);
         let (refused, retries) = (self.refused.load(Relaxed), self.retries.load(Relaxed));
-        format!("held {} · sold {sold} · refused {refused} · retries {retries}", placed - sold.min(placed))
+        format!(
+            "held {} · sold {sold} · refused {refused} · retries {retries}",
+            placed - sold.min(placed)
+        )
     }
 
     /// Latencies of the answered tries, in microseconds.

@@ -1,19 +1,15 @@
 //! One try of one call, and what its failure means.
 //!
-//! Purchases use the generated client directly. The SDK hides what a rush has to see and do: each single try and its latency, calls
-//! dropped in mid-flight, twins of one request. The rules of retrying are the SDK's.
+//! Purchases and cancellations use the generated client, signed by the SDK. The SDK's own calls hide what a rush has to see and do:
+//! each single try and its latency, calls dropped in mid-flight, twins of one request. The rules of retrying are the SDK's. All else
+//! goes through the SDK.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::bail;
+use livedrop::{Client, RetryPolicy};
 use livedrop_proto::ERROR_DOMAIN;
 use rand::{Rng, RngExt};
-use tokio::time::{Instant, sleep, timeout};
-use tonic::{
-    Code, Request, Status,
-    metadata::{Ascii, MetadataValue},
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 /// A call without an answer is given up after this; the server's own limit is 10 s.
@@ -34,7 +30,10 @@ impl Failure {
     /// Reads a status as the contract's table of errors says.
     pub(crate) fn of(status: &Status) -> Self {
         let details = status.get_error_details();
-        let reason = details.error_info().filter(|info| info.domain == ERROR_DOMAIN).map(|info| info.reason.clone());
+        let reason = details
+            .error_info()
+            .filter(|info| info.domain == ERROR_DOMAIN)
+            .map(|info| info.reason.clone());
         let delay = details.retry_info().and_then(|info| info.retry_delay);
         match (status.code(), reason) {
             // No reason: not the server speaks, but a broken connection.
@@ -50,7 +49,9 @@ impl Failure {
     pub(crate) fn pause(&self, tried: u32, rng: &mut impl Rng) -> Option<Duration> {
         let jitter = rng.random_range(0.5..1.5);
         // Doubles from 20 ms up to a second: a killed server is back within one.
-        let backoff = Duration::from_millis(20 << tried.min(6)).min(Duration::from_secs(1)).mul_f64(jitter);
+        let backoff = Duration::from_millis(20 << tried.min(6))
+            .min(Duration::from_secs(1))
+            .mul_f64(jitter);
         match self {
             Self::Refused(_) => None,
             Self::Busy(delay) => Some(delay.mul_f64(jitter.max(1.0))),
@@ -60,38 +61,12 @@ impl Failure {
 }
 
 /// Opens the connections that all buyers share. Each connects at its first call, and again when it breaks.
-pub(crate) fn channels(endpoint: &str, count: u16) -> anyhow::Result<Vec<Channel>> {
-    let endpoint = Endpoint::from_shared(endpoint.to_owned())?.tcp_nodelay(true).connect_timeout(Duration::from_secs(3));
-    Ok((0..count).map(|_| endpoint.connect_lazy()).collect())
-}
-
-/// A request in a buyer's name.
-pub(crate) fn authorized<T>(token: &MetadataValue<Ascii>, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", token.clone());
-    request
-}
-
-/// Makes a call that is safe to repeat until it is answered.
-pub(crate) async fn call<T>(
-    deadline: Instant,
-    attempt: impl AsyncFn() -> Result<tonic::Response<T>, Status>,
-) -> anyhow::Result<T> {
-    let mut tried = 0;
-    loop {
-        let status = match timeout(CALL_TIMEOUT, attempt()).await {
-            Ok(Ok(response)) => return Ok(response.into_inner()),
-            Ok(Err(status)) => status,
-            Err(_) => Status::deadline_exceeded("no answer"),
-        };
-        let pause = Failure::of(&status).pause(tried, &mut rand::rng());
-        let Some(pause) = pause.filter(|pause| Instant::now() + *pause < deadline) else {
-            let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-            bail!("{:?} {reason}: {} {:?}", status.code(), status.message(), status.get_details_bad_request());
-        };
-        tried += 1;
-        sleep(pause).await;
-    }
+pub(crate) fn connections(endpoint: &str, count: u16) -> anyhow::Result<Vec<Client>> {
+    let retry = RetryPolicy::default().attempts(20).without_budget();
+    let builder = Client::builder(endpoint)
+        .retry(retry)
+        .operation_timeout(Duration::from_secs(60));
+    (0..count).map(|_| Ok(builder.clone().build()?)).collect()
 }
 
 /// How often each thing was seen, in the order of its name.
@@ -111,15 +86,39 @@ mod tests {
     #[test]
     fn only_what_the_server_refused_is_final() {
         let told = |code, reason: &str| {
-            let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, std::collections::HashMap::new());
+            let details = ErrorDetails::with_error_info(
+                reason,
+                ERROR_DOMAIN,
+                std::collections::HashMap::new(),
+            );
             Failure::of(&Status::with_error_details(code, "", details))
         };
-        assert_eq!(told(Code::FailedPrecondition, "SOLD_OUT"), Failure::Refused("SOLD_OUT".into()));
-        assert_eq!(told(Code::Unavailable, "UNAVAILABLE"), Failure::Unknown(None));
-        assert!(matches!(told(Code::ResourceExhausted, "OVERLOADED"), Failure::Busy(_)));
-        assert!(matches!(told(Code::ResourceExhausted, "TOO_LARGE"), Failure::Refused(_)));
-        for code in [Code::Unknown, Code::Internal, Code::Cancelled, Code::ResourceExhausted] {
-            assert_eq!(Failure::of(&Status::new(code, "connection lost")), Failure::Unknown(None));
+        assert_eq!(
+            told(Code::FailedPrecondition, "SOLD_OUT"),
+            Failure::Refused("SOLD_OUT".into())
+        );
+        assert_eq!(
+            told(Code::Unavailable, "UNAVAILABLE"),
+            Failure::Unknown(None)
+        );
+        assert!(matches!(
+            told(Code::ResourceExhausted, "OVERLOADED"),
+            Failure::Busy(_)
+        ));
+        assert!(matches!(
+            told(Code::ResourceExhausted, "TOO_LARGE"),
+            Failure::Refused(_)
+        ));
+        for code in [
+            Code::Unknown,
+            Code::Internal,
+            Code::Cancelled,
+            Code::ResourceExhausted,
+        ] {
+            assert_eq!(
+                Failure::of(&Status::new(code, "connection lost")),
+                Failure::Unknown(None)
+            );
         }
     }
 }

@@ -1,12 +1,22 @@
-use livedrop_proto::v1::{DropItem, ItemStock, LedgerEntry, LedgerItemCount, LedgerMove, Money, OrderLine};
+use livedrop_proto::v1::{
+    DropItem, ItemStock, LedgerEntry, LedgerItemCount, LedgerMove, Money, OrderLine,
+};
 use uuid::Uuid;
 
-use super::*;
-use crate::rush::notes::Refused;
+use std::collections::{BTreeMap, HashMap};
+
+use livedrop::v1::{Drop, LedgerEntryKind, LedgerRecord, Order, OrderState};
+
+use super::{recount::Units, *};
+use crate::rush::notes::{Cancel, Placed, Refused};
 
 /// Item 0 costs something and has 3 units, item 1 is free and has 2.
 fn items() -> Vec<Item> {
-    let item = |name: &str, stock, price_minor| Item { item_id: name.into(), stock, price_minor };
+    let item = |name: &str, stock, price_minor| Item {
+        item_id: name.into(),
+        stock,
+        price_minor,
+    };
     vec![item("priced", 3, 500), item("free", 2, 0)]
 }
 
@@ -17,7 +27,11 @@ fn entry(kind: LedgerEntryKind, item: &str, available: i64, held: i64, sold: i64
         held_delta: held,
         sold_delta: sold,
     }];
-    LedgerEntry { kind: kind.into(), moves, ..Default::default() }
+    LedgerEntry {
+        kind: kind.into(),
+        moves,
+        ..Default::default()
+    }
 }
 
 /// A ledger of these records, with the counts that follow.
@@ -53,9 +67,18 @@ fn ledger(records: Vec<Vec<LedgerEntry>>) -> Vec<LedgerRecord> {
 }
 
 fn order(id: &str, buyer: &str, line: (usize, i32), state: OrderState) -> (String, Order) {
-    let money = |amount_minor| Some(Money { currency_code: "EUR".into(), amount_minor });
+    let money = |amount_minor| {
+        Some(Money {
+            currency_code: "EUR".into(),
+            amount_minor,
+        })
+    };
     let item = &items()[line.0];
-    let line = OrderLine { item_id: item.item_id.clone(), quantity: line.1, unit_price: money(item.price_minor) };
+    let line = OrderLine {
+        item_id: item.item_id.clone(),
+        quantity: line.1,
+        unit_price: money(item.price_minor),
+    };
     let total = money(item.price_minor * i64::from(line.quantity));
     let order = Order {
         order_id: id.into(),
@@ -68,7 +91,13 @@ fn order(id: &str, buyer: &str, line: (usize, i32), state: OrderState) -> (Strin
     (id.into(), order)
 }
 
-fn purchase(id: &str, line: (usize, i32), state: OrderState, (seq, index): (i64, i32), cancel: Cancel) -> Purchase {
+fn purchase(
+    id: &str,
+    line: (usize, i32),
+    state: OrderState,
+    (seq, index): (i64, i32),
+    cancel: Cancel,
+) -> Purchase {
     let placed = Placed {
         order_id: id.into(),
         state,
@@ -77,29 +106,72 @@ fn purchase(id: &str, line: (usize, i32), state: OrderState, (seq, index): (i64,
         record_hash: vec![seq as u8; 32],
         at: std::time::Duration::ZERO,
     };
-    Purchase { placed: vec![placed], cancel, ..Purchase::new(Uuid::new_v4(), vec![line]) }
+    Purchase {
+        placed: vec![placed],
+        cancel,
+        ..Purchase::new(Uuid::new_v4(), vec![line])
+    }
 }
 
 /// Ann holds 2 of "priced", Bob bought 1 of "free", Cid held 1 of "priced" and cancelled.
 fn clean() -> Evidence {
     use LedgerEntryKind::{Held, Released, Sold, TermsFrozen};
     let records = ledger(vec![
-        vec![entry(TermsFrozen, "priced", 3, 0, 0), entry(TermsFrozen, "free", 2, 0, 0)],
-        vec![entry(Held, "priced", -2, 2, 0), entry(Held, "free", -1, 1, 0), entry(Sold, "free", 0, -1, 1)],
+        vec![
+            entry(TermsFrozen, "priced", 3, 0, 0),
+            entry(TermsFrozen, "free", 2, 0, 0),
+        ],
+        vec![
+            entry(Held, "priced", -2, 2, 0),
+            entry(Held, "free", -1, 1, 0),
+            entry(Sold, "free", 0, -1, 1),
+        ],
         vec![entry(Held, "priced", -1, 1, 0)],
         vec![entry(Released, "priced", 1, -1, 0)],
     ]);
     let shown = |id: &str, available, held, sold| DropItem {
         item_id: id.into(),
-        stock: Some(ItemStock { available, held, sold, ..Default::default() }),
+        stock: Some(ItemStock {
+            available,
+            held,
+            sold,
+            ..Default::default()
+        }),
         ..Default::default()
     };
     Evidence {
         items: items(),
         buyers: vec![
-            ("ann".into(), vec![purchase("a", (0, 2), OrderState::Held, (2, 0), Cancel::Never)]),
-            ("bob".into(), vec![purchase("b", (1, 1), OrderState::Paid, (2, 2), Cancel::Never)]),
-            ("cid".into(), vec![purchase("c", (0, 1), OrderState::Held, (3, 0), Cancel::Done)]),
+            (
+                "ann".into(),
+                vec![purchase(
+                    "a",
+                    (0, 2),
+                    OrderState::Held,
+                    (2, 0),
+                    Cancel::Never,
+                )],
+            ),
+            (
+                "bob".into(),
+                vec![purchase(
+                    "b",
+                    (1, 1),
+                    OrderState::Paid,
+                    (2, 2),
+                    Cancel::Never,
+                )],
+            ),
+            (
+                "cid".into(),
+                vec![purchase(
+                    "c",
+                    (0, 1),
+                    OrderState::Held,
+                    (3, 0),
+                    Cancel::Done,
+                )],
+            ),
         ],
         records,
         chain_fault: None,
@@ -108,7 +180,10 @@ fn clean() -> Evidence {
             order("b", "bob", (1, 1), OrderState::Paid),
             order("c", "cid", (0, 1), OrderState::Cancelled),
         ]),
-        drop: Drop { items: vec![shown("priced", 1, 2, 0), shown("free", 1, 0, 1)], ..Default::default() },
+        drop: Drop {
+            items: vec![shown("priced", 1, 2, 0), shown("free", 1, 0, 1)],
+            ..Default::default()
+        },
         receipt_faults: Vec::new(),
     }
 }
@@ -134,7 +209,10 @@ fn units_that_never_were_are_oversold() {
                 .records
                 .iter()
                 .map(|record| record.entries.clone())
-                .chain([vec![more], vec![entry(LedgerEntryKind::Released, "priced", 2, -2, 0)]])
+                .chain([
+                    vec![more],
+                    vec![entry(LedgerEntryKind::Released, "priced", 2, -2, 0)],
+                ])
                 .collect(),
         );
     });
@@ -147,7 +225,10 @@ fn units_that_never_were_are_oversold() {
 #[test]
 fn a_second_order_is_doubled() {
     let two_answers = judge(|evidence| {
-        let other = Placed { order_id: "c".into(), ..evidence.buyers[0].1[0].placed[0].clone() };
+        let other = Placed {
+            order_id: "c".into(),
+            ..evidence.buyers[0].1[0].placed[0].clone()
+        };
         evidence.buyers[0].1[0].placed.push(other);
     });
     assert!(two_answers.doubled > 0, "{two_answers:?}");
@@ -157,7 +238,10 @@ fn a_second_order_is_doubled() {
     });
     assert_eq!(stranger.doubled, 1, "{stranger:?}");
     let after_a_promise = judge(|evidence| {
-        evidence.buyers[1].1[0].refused.push(Refused { reason: "SOLD_OUT".into(), is_promise: true });
+        evidence.buyers[1].1[0].refused.push(Refused {
+            reason: "SOLD_OUT".into(),
+            is_promise: true,
+        });
     });
     assert_eq!(after_a_promise.doubled, 1, "{after_a_promise:?}");
 }
@@ -165,21 +249,44 @@ fn a_second_order_is_doubled() {
 #[test]
 fn what_contradicts_an_answer_is_lost() {
     let lost: [(&str, fn(&mut Evidence)); 9] = [
-        ("unknown to GetOrder", |evidence| drop(evidence.orders.remove("a"))),
-        ("cancelled, but held", |evidence| {
-            evidence.orders.extend([order("c", "cid", (0, 1), OrderState::Held)]);
+        ("unknown to GetOrder", |evidence| {
+            drop(evidence.orders.remove("a"))
         }),
-        ("sold, then expired", |evidence| evidence.orders.extend([order("b", "bob", (1, 1), OrderState::Expired)])),
-        ("someone else's", |evidence| evidence.orders.extend([order("a", "bob", (0, 2), OrderState::Held)])),
-        ("other units", |evidence| evidence.orders.extend([order("a", "ann", (0, 1), OrderState::Held)])),
-        ("history rewritten", |evidence| evidence.records[1].hash = vec![9; 32].into()),
+        ("cancelled, but held", |evidence| {
+            evidence
+                .orders
+                .extend([order("c", "cid", (0, 1), OrderState::Held)]);
+        }),
+        ("sold, then expired", |evidence| {
+            evidence
+                .orders
+                .extend([order("b", "bob", (1, 1), OrderState::Expired)])
+        }),
+        ("someone else's", |evidence| {
+            evidence
+                .orders
+                .extend([order("a", "bob", (0, 2), OrderState::Held)])
+        }),
+        ("other units", |evidence| {
+            evidence
+                .orders
+                .extend([order("a", "ann", (0, 1), OrderState::Held)])
+        }),
+        ("history rewritten", |evidence| {
+            evidence.records[1].hash = vec![9; 32].into()
+        }),
         ("tail cut off", |evidence| drop(evidence.records.drain(2..))),
-        ("chain broken", |evidence| evidence.chain_fault = Some("record 2: hash".into())),
+        ("chain broken", |evidence| {
+            evidence.chain_fault = Some("record 2: hash".into())
+        }),
         ("totals wrong", |evidence| evidence.records[3].sold = 2),
     ];
     for (name, change) in lost {
         let verdict = judge(change);
-        assert!(verdict.lost > 0 && !verdict.is_clean(), "{name}: {verdict:?}");
+        assert!(
+            verdict.lost > 0 && !verdict.is_clean(),
+            "{name}: {verdict:?}"
+        );
     }
 }
 
