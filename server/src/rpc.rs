@@ -15,6 +15,8 @@ pub mod serve;
 pub mod status;
 
 mod account_answer;
+mod drop_answer;
+mod drop_request;
 mod fields;
 mod layers;
 mod ledger_answer;

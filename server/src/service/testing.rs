@@ -17,9 +17,12 @@ use super::{
 };
 use crate::{
     auth::{AccessTokens, Keys, PasswordCost, Passwords},
-    domain::Timestamp,
+    domain::{ProcessId, Timestamp},
     env::{BoxFuture, Env, SharedEnv, SystemEnv},
+    jobs::Timer,
+    ledger::Registry,
     store::{
+        SharedStore,
         embedded::EmbeddedStore,
         faulty::{FaultPlan, Faulty, Odds},
     },
@@ -72,14 +75,15 @@ pub(crate) fn context() -> (Context, Arc<TestEnv>) {
 pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>) {
     let env = Arc::new(TestEnv(AtomicI64::new(SystemEnv.now().micros())));
     let shared: SharedEnv = Arc::<TestEnv>::clone(&env);
-    let store = Arc::new(EmbeddedStore::in_memory().unwrap());
+    let inner = Arc::new(EmbeddedStore::in_memory().unwrap());
     let keys = Arc::new(Keys::generate().unwrap());
-    let shared: SharedEnv = Arc::<TestEnv>::clone(&env);
-    let store: SharedStore = Arc::new(EmbeddedStore::in_memory().unwrap());
+    let store: SharedStore = Arc::new(Faulty::new(inner, Arc::clone(&shared), plan, seed));
     let process_id = ProcessId::new(shared.uuid());
     let ctx = Context {
-        env: Arc::clone(&shared),
-        store: Arc::new(Faulty::new(store, shared, plan, seed)),
+        ledgers: Registry::new(Arc::clone(&shared), Arc::clone(&store), process_id),
+        timer: Timer::new(Arc::clone(&shared)),
+        env: shared,
+        store,
         passwords: Arc::new(Passwords::start(PasswordCost::CHEAP).unwrap()),
         tokens: Arc::new(AccessTokens::new(Arc::clone(&keys)).unwrap()),
         keys,
