@@ -3,15 +3,27 @@
 //! The way of a call: [`serve`] accepts its connection, [`layers`] let it pass, a tonic service of this module checks, converts, calls its
 //! use case and answers; [`status`] turns errors into what the client sees.
 
+pub mod account_service;
+pub mod auth_service;
 pub mod call;
+pub mod drop_service;
 pub mod health;
 pub mod limits;
+pub mod order_service;
 pub mod policy;
 pub mod serve;
 pub mod status;
 
+mod account_answer;
+mod drop_answer;
+mod drop_request;
+mod fields;
 mod layers;
+mod ledger_answer;
 mod metrics;
+mod order_answer;
+mod order_request;
+mod page_token;
 mod reflection;
 
 use std::sync::Arc;
@@ -19,6 +31,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use tonic::service::{Routes, RoutesBuilder};
 
+use self::layers::{authenticate::Verify, flood::Flood, front::Front, front::SharedFront};
 pub use self::{
     call::{caller, network, time_left},
     health::Readiness,
@@ -27,7 +40,6 @@ pub use self::{
     serve::Server,
     status::to_status,
 };
-use self::layers::{authenticate::Verify, flood::Flood, front::Front, front::SharedFront};
 
 /// The largest request message, in bytes: 100 items with their texts fit four times.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -61,7 +73,9 @@ pub struct Setup {
 
 impl std::fmt::Debug for Setup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Setup").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Setup")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -92,7 +106,9 @@ pub struct App {
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,12 +127,21 @@ impl App {
         routes.add_service(sized!(health));
         reflection::add_to(&mut routes)?;
         let flood = Flood::new(&setup.limits).ok_or(SetupError::Rate)?;
-        let grpc = layers::stack(routes.routes().prepare(), &setup.limits, &flood, Verify(setup.verify));
+        let grpc = layers::stack(
+            routes.routes().prepare(),
+            &setup.limits,
+            &flood,
+            Verify(setup.verify),
+        );
         let web = crate::web::router(setup.readiness, &setup.jwks);
         let front = Front::new(grpc, web, setup.allowed_origins, setup.limits.deadline_max);
         // Ends when the last handle on the readiness is gone.
         tokio::spawn(follow);
-        Ok(Self { front: Arc::new(front), flood, limits: setup.limits })
+        Ok(Self {
+            front: Arc::new(front),
+            flood,
+            limits: setup.limits,
+        })
     }
 }
 

@@ -6,6 +6,7 @@ pub mod context;
 pub mod drops;
 pub mod error;
 pub mod orders;
+mod refusals;
 pub mod requests;
 pub mod sessions;
 #[cfg(test)]

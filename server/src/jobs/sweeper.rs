@@ -18,11 +18,18 @@ pub async fn sweep(store: &SharedStore, ledgers: &Registry) -> Result<usize, Sto
         let mut after: Option<OpenLedger> = None;
         loop {
             let rows = store.list_open(shard, after, PAGE).await?;
-            let Some(last) = rows.last().copied() else { break };
-            for row in rows.iter().filter(|row| row.process_id != ledgers.process_id()) {
+            let Some(last) = rows.last().copied() else {
+                break;
+            };
+            for row in rows
+                .iter()
+                .filter(|row| row.process_id != ledgers.process_id())
+            {
                 match ledgers.adopt(*row).await {
                     Ok(()) => adopted += 1,
-                    Err(error) => tracing::warn!(ledger_id = %row.ledger_id, %error, "open ledger not taken over"),
+                    Err(error) => {
+                        tracing::warn!(ledger_id = %row.ledger_id, %error, "open ledger not taken over")
+                    }
                 }
             }
             if rows.len() < PAGE {

@@ -1,12 +1,7 @@
 //! Wakes ledgers when something is due in their drop's life: freeze, opening, end. A ledger in memory has its own clock; the timer is for
 //! those that are not. What it does is only to open the ledger: the writer appends what is due.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use parking_lot::Mutex;
@@ -14,10 +9,16 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{DropId, Timestamp, drop::{Drop, FREEZE_AHEAD}},
+    domain::{
+        DropId, Timestamp,
+        drop::{Drop, FREEZE_AHEAD},
+    },
     env::SharedEnv,
     ledger::{LedgerError, Registry},
-    store::{Order, PageRequest, SharedStore, StoreError, drops::{DropTime, DropTimeKey}},
+    store::{
+        Order, PageRequest, SharedStore, StoreError,
+        drops::{DropTime, DropTimeKey},
+    },
 };
 
 /// A drop sells for 30 days at most, so older ones are over.
@@ -45,7 +46,9 @@ struct Inner {
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timer").field("armed", &self.0.armed.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Timer")
+            .field("armed", &self.0.armed.lock().len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,7 +56,11 @@ impl Timer {
     /// A timer that nobody has armed.
     #[must_use]
     pub fn new(env: SharedEnv) -> Self {
-        Self(Arc::new(Inner { env, armed: Mutex::default(), changed: Notify::new() }))
+        Self(Arc::new(Inner {
+            env,
+            armed: Mutex::default(),
+            changed: Notify::new(),
+        }))
     }
 
     /// Sets the alarms of a drop: freeze, opening, end.
@@ -67,7 +74,8 @@ impl Timer {
         let mut is_new = false;
         for due in [opens_at - FREEZE_AHEAD, opens_at, ends_at] {
             // What is past is done by opening the ledger once, at the last of the past times.
-            is_new |= (due > now || ends_at <= now && due == ends_at) && armed.insert((due, drop_id));
+            is_new |=
+                (due > now || ends_at <= now && due == ends_at) && armed.insert((due, drop_id));
         }
         if opens_at - FREEZE_AHEAD <= now && now < ends_at {
             is_new |= armed.insert((now, drop_id));
@@ -80,7 +88,8 @@ impl Timer {
 
     /// Works until `stop`.
     pub async fn run(self, store: SharedStore, ledgers: Registry, stop: CancellationToken) {
-        let mut read_from = self.0.env.now() - Duration::from_secs(86_400) * LOOK_BACK_DAYS.unsigned_abs();
+        let mut read_from =
+            self.0.env.now() - Duration::from_secs(86_400) * LOOK_BACK_DAYS.unsigned_abs();
         while !stop.is_cancelled() {
             let now = self.0.env.now();
             match self.look(&*store, read_from, now + LOOK_AHEAD).await {
@@ -93,19 +102,30 @@ impl Timer {
     }
 
     /// Arms the drops that open between two times.
-    async fn look(&self, store: &dyn crate::store::Store, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
+    async fn look(
+        &self,
+        store: &dyn crate::store::Store,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<(), StoreError> {
         for day in from.day()..=to.day() {
             for shard in 0..16 {
                 let mut after = None;
                 loop {
-                    let page = PageRequest { after, limit: PAGE, order: Order::Ascending };
+                    let page = PageRequest {
+                        after,
+                        limit: PAGE,
+                        order: Order::Ascending,
+                    };
                     let rows = store.list_drop_times(day, shard, page).await?;
                     for DropTime { key, ends_at } in &rows {
                         if key.opens_at >= from && key.opens_at <= to {
                             self.arm_times(key.drop_id, key.opens_at, *ends_at);
                         }
                     }
-                    let Some(DropTime { key, .. }) = rows.last() else { break };
+                    let Some(DropTime { key, .. }) = rows.last() else {
+                        break;
+                    };
                     if rows.len() < PAGE || key.opens_at > to {
                         break;
                     }
@@ -122,13 +142,20 @@ impl Timer {
             let now = self.0.env.now();
             let due = self.take_due(now);
             if !due.is_empty() {
-                stream::iter(due).for_each_concurrent(OPEN_AT_ONCE, |drop_id| self.wake(drop_id, ledgers)).await;
+                stream::iter(due)
+                    .for_each_concurrent(OPEN_AT_ONCE, |drop_id| self.wake(drop_id, ledgers))
+                    .await;
                 continue;
             }
             if now >= until {
                 return;
             }
-            let next = self.0.armed.lock().first().map_or(until, |(due, _)| (*due).min(until));
+            let next = self
+                .0
+                .armed
+                .lock()
+                .first()
+                .map_or(until, |(due, _)| (*due).min(until));
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.0.changed.notified() => {}
@@ -156,7 +183,10 @@ impl Timer {
             Ok(_) | Err(LedgerError::UnknownDrop | LedgerError::NotFrozen(_)) => {}
             Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
                 tracing::warn!(%drop_id, %error, "drop could not be woken");
-                self.0.armed.lock().insert((self.0.env.now() + AGAIN_AFTER, drop_id));
+                self.0
+                    .armed
+                    .lock()
+                    .insert((self.0.env.now() + AGAIN_AFTER, drop_id));
             }
         }
     }

@@ -101,7 +101,10 @@ impl Terms {
     /// One item's terms.
     #[must_use]
     pub fn item(&self, item_id: ItemId) -> Option<&TermsItem> {
-        let at = self.items.binary_search_by_key(&item_id, |item| item.item_id).ok()?;
+        let at = self
+            .items
+            .binary_search_by_key(&item_id, |item| item.item_id)
+            .ok()?;
         self.items.get(at)
     }
 

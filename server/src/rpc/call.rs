@@ -47,14 +47,20 @@ impl CorrelationId {
 
     fn is_well_formed(id: &[u8]) -> bool {
         (1..=64).contains(&id.len())
-            && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+            && id
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     }
 
     fn random() -> Self {
         let mut digits = [0; 16];
         let hex = hex::encode_to_slice(rand::random::<[u8; 8]>(), &mut digits).map(|()| digits);
         // Hex digits of half the length always fit and are a header value; the fallback can't happen and harms nobody.
-        Self(hex.ok().and_then(|hex| HeaderValue::from_bytes(&hex).ok()).unwrap_or(HeaderValue::from_static("none")))
+        Self(
+            hex.ok()
+                .and_then(|hex| HeaderValue::from_bytes(&hex).ok())
+                .unwrap_or(HeaderValue::from_static("none")),
+        )
     }
 
     /// As a header value.
@@ -108,20 +114,29 @@ impl Call {
 /// # Errors
 /// `Unauthenticated` if nobody signed in, which the policy excludes for all methods but public ones.
 pub fn caller<T>(request: &tonic::Request<T>) -> Result<Caller, Error> {
-    request.extensions().get::<Call>().and_then(|call| call.caller).ok_or(Error::Unauthenticated)
+    request
+        .extensions()
+        .get::<Call>()
+        .and_then(|call| call.caller)
+        .ok_or(Error::Unauthenticated)
 }
 
 /// How long the caller still waits; zero if the time is up or, as in a test without layers, nobody has said.
 #[must_use]
 pub fn time_left<T>(request: &tonic::Request<T>) -> Duration {
     let call = request.extensions().get::<Call>();
-    call.map_or(Duration::ZERO, |call| call.deadline.saturating_duration_since(Instant::now()))
+    call.map_or(Duration::ZERO, |call| {
+        call.deadline.saturating_duration_since(Instant::now())
+    })
 }
 
 /// Whom a public method's limits count by: the address's network. `None` without layers, as in a unit test.
 #[must_use]
 pub fn network<T>(request: &tonic::Request<T>) -> Option<IpAddr> {
-    request.extensions().get::<Call>().map(|call| call.peer.network())
+    request
+        .extensions()
+        .get::<Call>()
+        .map(|call| call.peer.network())
 }
 
 #[cfg(test)]
@@ -132,7 +147,10 @@ mod tests {
 
     fn id_for(sent: &str) -> CorrelationId {
         let mut headers = HeaderMap::new();
-        headers.insert(CorrelationId::HEADER, HeaderValue::from_bytes(sent.as_bytes()).unwrap());
+        headers.insert(
+            CorrelationId::HEADER,
+            HeaderValue::from_bytes(sent.as_bytes()).unwrap(),
+        );
         CorrelationId::of(&headers)
     }
 
@@ -147,12 +165,21 @@ mod tests {
             assert_eq!(made.as_str().len(), 16);
         }
         let none = HeaderMap::new();
-        assert_ne!(CorrelationId::of(&none).as_str(), CorrelationId::of(&none).as_str());
+        assert_ne!(
+            CorrelationId::of(&none).as_str(),
+            CorrelationId::of(&none).as_str()
+        );
     }
 
     #[test]
     fn addresses_count_by_network() {
-        let network = |ip: &str| Peer { ip: ip.parse().unwrap() }.network().to_string();
+        let network = |ip: &str| {
+            Peer {
+                ip: ip.parse().unwrap(),
+            }
+            .network()
+            .to_string()
+        };
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");

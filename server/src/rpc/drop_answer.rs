@@ -22,7 +22,11 @@ pub(super) fn drop(details: &DropDetails) -> v1::Drop {
         title: drop.title.clone(),
         description: drop.description.clone(),
         state: state(drop.cancelled, ledger).into(),
-        items: drop.items.iter().map(|item| self::item(details, item)).collect(),
+        items: drop
+            .items
+            .iter()
+            .map(|item| self::item(details, item))
+            .collect(),
         limit_per_buyer: drop.limit_per_buyer,
         opens_at: Some(to_time(drop.opens_at)),
         ends_at: Some(to_time(drop.ends_at)),
@@ -41,18 +45,38 @@ fn state(is_cancelled: bool, ledger: Option<&DropView>) -> v1::DropState {
         Phase::Empty if is_cancelled => v1::DropState::Cancelled,
         Phase::Empty | Phase::Scheduled => v1::DropState::Scheduled,
         Phase::Live => v1::DropState::Live,
-        Phase::Closed(CloseReason::Cancelled) | Phase::Sealed(CloseReason::Cancelled) => v1::DropState::Cancelled,
+        Phase::Closed(CloseReason::Cancelled) | Phase::Sealed(CloseReason::Cancelled) => {
+            v1::DropState::Cancelled
+        }
         Phase::Closed(_) | Phase::Sealed(_) => v1::DropState::Ended,
     }
 }
 
 fn item(details: &DropDetails, item: &Item) -> v1::DropItem {
-    let counts = details.ledger.as_ref().and_then(|view| view.items.iter().find(|it| it.item_id == item.item_id));
+    let counts = details
+        .ledger
+        .as_ref()
+        .and_then(|view| view.items.iter().find(|it| it.item_id == item.item_id));
     let stock = match counts {
-        Some(&state::Item { initial, restocked, available, held, sold, .. }) => {
-            v1::ItemStock { initial, restocked, available, held, sold }
-        }
-        None => v1::ItemStock { initial: item.stock, available: item.stock, ..v1::ItemStock::default() },
+        Some(&state::Item {
+            initial,
+            restocked,
+            available,
+            held,
+            sold,
+            ..
+        }) => v1::ItemStock {
+            initial,
+            restocked,
+            available,
+            held,
+            sold,
+        },
+        None => v1::ItemStock {
+            initial: item.stock,
+            available: item.stock,
+            ..v1::ItemStock::default()
+        },
     };
     v1::DropItem {
         item_id: item.item_id.to_string(),

@@ -25,19 +25,31 @@ const HOLD: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_
 const HOLD_DEFAULT: Duration = Duration::from_secs(300);
 
 /// Reads a drop to be made; `now` is for the rules that depend on it.
-pub(super) fn schedule(request: v1::ScheduleDropRequest, now: Timestamp) -> Result<ScheduleDrop, Error> {
+pub(super) fn schedule(
+    request: v1::ScheduleDropRequest,
+    now: Timestamp,
+) -> Result<ScheduleDrop, Error> {
     let mut found = Violations::default();
     let request_id: Option<RequestId> = found.check("request_id", fields::id(&request.request_id));
     let title = found.check("title", fields::text(request.title, TITLE_CHARS, false));
-    let description = found.check("description", fields::text(request.description, DESCRIPTION_CHARS, true));
-    let limit_per_buyer = found.check("limit_per_buyer", fields::number(request.limit_per_buyer, LIMIT));
+    let description = found.check(
+        "description",
+        fields::text(request.description, DESCRIPTION_CHARS, true),
+    );
+    let limit_per_buyer = found.check(
+        "limit_per_buyer",
+        fields::number(request.limit_per_buyer, LIMIT),
+    );
     let threshold = fields::number(request.low_stock_threshold, 0..=*STOCK.end());
     let low_stock_threshold = found.check("low_stock_threshold", threshold);
     let opens_at = match request.opens_at {
         Some(time) => found.check("opens_at", fields::time(time)).map(Some),
         None => Some(None),
     };
-    let ends_at = request.ends_at.ok_or_else(|| "must be given".to_owned()).and_then(fields::time);
+    let ends_at = request
+        .ends_at
+        .ok_or_else(|| "must be given".to_owned())
+        .and_then(fields::time);
     let ends_at = found.check("ends_at", ends_at);
     let hold = match request.hold_duration {
         Some(span) => found.check("hold_duration", fields::span(span, HOLD)),
@@ -63,13 +75,19 @@ pub(super) fn schedule(request: v1::ScheduleDropRequest, now: Timestamp) -> Resu
         && !found.is_empty()
     {
         // A request that is wrong anyway is told about its times too.
-        found.extend(crate::service::drops::time_violations(opens_at, ends_at, now));
+        found.extend(crate::service::drops::time_violations(
+            opens_at, ends_at, now,
+        ));
     }
-    wish.filter(|_| found.is_empty()).ok_or_else(|| found.into())
+    wish.filter(|_| found.is_empty())
+        .ok_or_else(|| found.into())
 }
 
 /// Reads the items and the one currency of their prices.
-fn items(items: Vec<v1::ScheduleDropItem>, found: &mut Violations) -> Option<(Currency, Vec<ScheduleItem>)> {
+fn items(
+    items: Vec<v1::ScheduleDropItem>,
+    found: &mut Violations,
+) -> Option<(Currency, Vec<ScheduleItem>)> {
     if !ITEMS.contains(&items.len()) {
         found.note("items", "must have 1 to 100 items");
         return None;
@@ -78,10 +96,19 @@ fn items(items: Vec<v1::ScheduleDropItem>, found: &mut Violations) -> Option<(Cu
     let mut read = Vec::with_capacity(items.len());
     for (i, item) in items.into_iter().enumerate() {
         let field = |name: &str| format!("items[{i}].{name}");
-        let title = found.check(&field("title"), fields::text(item.title, TITLE_CHARS, false));
+        let title = found.check(
+            &field("title"),
+            fields::text(item.title, TITLE_CHARS, false),
+        );
         let stock = found.check(&field("stock"), fields::number(item.stock, STOCK));
-        let limit = found.check(&field("limit_per_buyer"), fields::number(item.limit_per_buyer, LIMIT));
-        let price = match item.unit_price.map(|price| fields::money(&price, PRICE_MINOR)) {
+        let limit = found.check(
+            &field("limit_per_buyer"),
+            fields::number(item.limit_per_buyer, LIMIT),
+        );
+        let price = match item
+            .unit_price
+            .map(|price| fields::money(&price, PRICE_MINOR))
+        {
             None => {
                 found.note(&field("unit_price"), "must be given");
                 None
@@ -91,14 +118,23 @@ fn items(items: Vec<v1::ScheduleDropItem>, found: &mut Violations) -> Option<(Cu
                 None
             }
             Some(Ok(price)) if *currency.get_or_insert(price.currency) != price.currency => {
-                found.note(&field("unit_price.currency_code"), "must be the same for all items");
+                found.note(
+                    &field("unit_price.currency_code"),
+                    "must be the same for all items",
+                );
                 None
             }
             Some(Ok(price)) => Some(price.amount_minor),
         };
-        if let (Some(title), Some(stock), Some(limit_per_buyer), Some(unit_price_minor)) = (title, stock, limit, price)
+        if let (Some(title), Some(stock), Some(limit_per_buyer), Some(unit_price_minor)) =
+            (title, stock, limit, price)
         {
-            read.push(ScheduleItem { title, stock, unit_price_minor, limit_per_buyer });
+            read.push(ScheduleItem {
+                title,
+                stock,
+                unit_price_minor,
+                limit_per_buyer,
+            });
         }
     }
     Some((currency?, read))
@@ -116,7 +152,9 @@ pub(super) fn cancel(request: &v1::CancelDropRequest) -> Result<(RequestId, Drop
 pub(super) type Restock = (ItemId, i64, String);
 
 /// Reads `RestockDrop`.
-pub(super) fn restock(request: v1::RestockDropRequest) -> Result<(RequestId, DropId, Restock), Error> {
+pub(super) fn restock(
+    request: v1::RestockDropRequest,
+) -> Result<(RequestId, DropId, Restock), Error> {
     let mut found = Violations::default();
     let request_id = found.check("request_id", fields::id(&request.request_id));
     let drop_id = found.check("drop_id", fields::id(&request.drop_id));

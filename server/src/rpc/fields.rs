@@ -34,7 +34,10 @@ pub(super) fn text(text: String, chars: RangeInclusive<usize>, multiline: bool) 
 }
 
 /// A number in a range.
-pub(super) fn number<T: PartialOrd + Display + Copy>(number: T, range: RangeInclusive<T>) -> Field<T> {
+pub(super) fn number<T: PartialOrd + Display + Copy>(
+    number: T,
+    range: RangeInclusive<T>,
+) -> Field<T> {
     if range.contains(&number) {
         Ok(number)
     } else {
@@ -47,40 +50,78 @@ pub(super) fn time(time: prost_types::Timestamp) -> Field<Timestamp> {
     if !(0..=253_402_300_799).contains(&time.seconds) || !(0..1_000_000_000).contains(&time.nanos) {
         return Err("must be a time between 1970 and 9999 with 0 to 999999999 nanos".to_owned());
     }
-    Ok(Timestamp::from_micros(time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000))
+    Ok(Timestamp::from_micros(
+        time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000,
+    ))
 }
 
 /// A span in a range; digits below a microsecond are cut.
-pub(super) fn span(span: prost_types::Duration, range: RangeInclusive<Duration>) -> Field<Duration> {
-    let text = || format!("must be {} to {} seconds", range.start().as_secs(), range.end().as_secs());
+pub(super) fn span(
+    span: prost_types::Duration,
+    range: RangeInclusive<Duration>,
+) -> Field<Duration> {
+    let text = || {
+        format!(
+            "must be {} to {} seconds",
+            range.start().as_secs(),
+            range.end().as_secs()
+        )
+    };
     let seconds = u64::try_from(span.seconds).map_err(|_| text())?;
-    let nanos = u32::try_from(span.nanos).ok().filter(|nanos| *nanos < 1_000_000_000).ok_or_else(text)?;
-    let span = Duration::from_secs(seconds.min(u64::from(u32::MAX))) + Duration::from_micros(u64::from(nanos / 1_000));
-    if range.contains(&span) { Ok(span) } else { Err(text()) }
+    let nanos = u32::try_from(span.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)
+        .ok_or_else(text)?;
+    let span = Duration::from_secs(seconds.min(u64::from(u32::MAX)))
+        + Duration::from_micros(u64::from(nanos / 1_000));
+    if range.contains(&span) {
+        Ok(span)
+    } else {
+        Err(text())
+    }
 }
 
 /// An amount that is not negative.
-pub(super) fn money(money: &v1::Money, minor: RangeInclusive<i64>) -> Result<Money, (&'static str, String)> {
-    let currency = money.currency_code.parse().map_err(|error| ("currency_code", format!("{error}")))?;
-    let amount_minor = number(money.amount_minor, minor).map_err(|error| ("amount_minor", error))?;
-    Ok(Money { currency, amount_minor })
+pub(super) fn money(
+    money: &v1::Money,
+    minor: RangeInclusive<i64>,
+) -> Result<Money, (&'static str, String)> {
+    let currency = money
+        .currency_code
+        .parse()
+        .map_err(|error| ("currency_code", format!("{error}")))?;
+    let amount_minor =
+        number(money.amount_minor, minor).map_err(|error| ("amount_minor", error))?;
+    Ok(Money {
+        currency,
+        amount_minor,
+    })
 }
 
 /// A point in time as the contract has it.
 pub(super) fn to_time(time: Timestamp) -> prost_types::Timestamp {
     let nanos = i32::try_from(time.micros().rem_euclid(1_000_000)).unwrap_or(0) * 1_000;
-    prost_types::Timestamp { seconds: time.seconds(), nanos }
+    prost_types::Timestamp {
+        seconds: time.seconds(),
+        nanos,
+    }
 }
 
 /// A span as the contract has it.
 pub(super) fn to_span(span: Duration) -> prost_types::Duration {
     let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-    prost_types::Duration { seconds, nanos: i32::try_from(span.subsec_nanos()).unwrap_or(0) }
+    prost_types::Duration {
+        seconds,
+        nanos: i32::try_from(span.subsec_nanos()).unwrap_or(0),
+    }
 }
 
 /// An amount as the contract has it.
 pub(super) fn to_money(currency: crate::domain::Currency, amount_minor: i64) -> v1::Money {
-    v1::Money { currency_code: currency.to_string(), amount_minor }
+    v1::Money {
+        currency_code: currency.to_string(),
+        amount_minor,
+    }
 }
 
 #[cfg(test)]

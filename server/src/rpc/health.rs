@@ -20,7 +20,9 @@ pub struct Readiness {
 impl Default for Readiness {
     fn default() -> Self {
         let (state, _) = watch::channel(Some(Cow::Borrowed("starting")));
-        Self { state: Arc::new(state) }
+        Self {
+            state: Arc::new(state),
+        }
     }
 }
 
@@ -45,7 +47,10 @@ impl Readiness {
 /// The health service, NOT_SERVING until `readiness` says else, and a task that keeps the two the same. The task ends with the handle.
 pub(super) async fn service(
     readiness: &Readiness,
-) -> (HealthServer<HealthService>, impl Future<Output = ()> + Send + 'static) {
+) -> (
+    HealthServer<HealthService>,
+    impl Future<Output = ()> + Send + 'static,
+) {
     // A new reporter says SERVING for the empty name, so it is corrected before anyone can ask.
     let reporter = HealthReporter::new();
     let mut changes = readiness.state.subscribe();
@@ -61,7 +66,11 @@ pub(super) async fn service(
 }
 
 async fn report(reporter: &HealthReporter, ready: bool) {
-    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let status = if ready {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
     for name in services() {
         reporter.set_service_status(name, status).await;
     }
@@ -69,8 +78,12 @@ async fn report(reporter: &HealthReporter, ready: bool) {
 
 /// The empty name, which stands for the whole server, and each business service.
 fn services() -> impl Iterator<Item = &'static str> {
-    let business = METHODS.iter().filter(|method| method.kind != Kind::Infrastructure);
-    let mut names: Vec<&str> = business.filter_map(|method| method.name().split('/').next()).collect();
+    let business = METHODS
+        .iter()
+        .filter(|method| method.kind != Kind::Infrastructure);
+    let mut names: Vec<&str> = business
+        .filter_map(|method| method.name().split('/').next())
+        .collect();
     names.dedup();
     std::iter::once("").chain(names)
 }
@@ -84,7 +97,10 @@ mod tests {
         let names: Vec<&str> = services().collect();
         assert_eq!(names.first(), Some(&""));
         assert!(names.contains(&"livedrop.v1.OrderService"), "{names:?}");
-        assert!(names.iter().all(|name| !name.starts_with("grpc.")), "{names:?}");
+        assert!(
+            names.iter().all(|name| !name.starts_with("grpc.")),
+            "{names:?}"
+        );
         let mut unique = names.clone();
         unique.dedup();
         assert_eq!(unique, names);

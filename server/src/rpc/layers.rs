@@ -39,11 +39,22 @@ type Limited<S> = CallerGuard<Credentials<CredentialsGuard<S>, S>>;
 pub(crate) type Stack<S> = GrpcWebService<Guard<NetworkGuard<Authenticate<Limited<Admit<S>>>>>>;
 
 /// Wraps the services, see the module.
-pub(crate) fn stack<S: Clone>(services: S, limits: &Limits, flood: &Flood, verify: Verify) -> Stack<S> {
+pub(crate) fn stack<S: Clone>(
+    services: S,
+    limits: &Limits,
+    flood: &Flood,
+    verify: Verify,
+) -> Stack<S> {
     let admitted = Admit::new(services, limits);
-    let credentials = Credentials { limited: flood.credentials(admitted.clone()), open: admitted };
+    let credentials = Credentials {
+        limited: flood.credentials(admitted.clone()),
+        open: admitted,
+    };
     let limited = flood.callers(credentials);
-    let authenticated = Authenticate { inner: limited, verify };
+    let authenticated = Authenticate {
+        inner: limited,
+        verify,
+    };
     let guarded = Guard::new(flood.networks(authenticated));
     tower::Layer::layer(&tonic_web::GrpcWebLayer::new(), guarded)
 }

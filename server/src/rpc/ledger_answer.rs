@@ -25,7 +25,9 @@ pub(super) fn page(
     records: &[LedgerRecord],
     secret: Option<&LedgerSecret>,
 ) -> Result<v1::ListLedgerRecordsResponse, Error> {
-    let Some(secret) = secret else { return Ok(v1::ListLedgerRecordsResponse::default()) };
+    let Some(secret) = secret else {
+        return Ok(v1::ListLedgerRecordsResponse::default());
+    };
     let salts = Salts::new(secret);
     let mut shown = Vec::with_capacity(records.len());
     let mut bytes = 0;
@@ -35,15 +37,23 @@ pub(super) fn page(
             break;
         }
         shown.push(self::record(stored, &salts).map_err(|cause| {
-            Error::Internal(format!("record {} of {}: {cause}", stored.seq, stored.ledger_id))
+            Error::Internal(format!(
+                "record {} of {}: {cause}",
+                stored.seq, stored.ledger_id
+            ))
         })?);
     }
     let is_last = shown.len() == records.len() && records.len() < page.size;
     let next_page_token = match shown.last() {
-        Some(last) if !is_last => page_token::ledger_token(keys, page.drop_id, last.seq.unsigned_abs()),
+        Some(last) if !is_last => {
+            page_token::ledger_token(keys, page.drop_id, last.seq.unsigned_abs())
+        }
         Some(_) | None => String::new(),
     };
-    Ok(v1::ListLedgerRecordsResponse { records: shown, next_page_token })
+    Ok(v1::ListLedgerRecordsResponse {
+        records: shown,
+        next_page_token,
+    })
 }
 
 fn record(stored: &LedgerRecord, salts: &Salts) -> Result<v1::LedgerRecord, String> {
@@ -52,7 +62,8 @@ fn record(stored: &LedgerRecord, salts: &Salts) -> Result<v1::LedgerRecord, Stri
     let mut entries = Vec::with_capacity(body.encoded.len());
     for (index, entry) in (0..).zip(&body.encoded) {
         let private_hash = record::private_hash(&salts.of(stored.seq, index), &entry.private);
-        let public = EntryPublic::decode(entry.public.clone()).map_err(|error| error.to_string())?;
+        let public =
+            EntryPublic::decode(entry.public.clone()).map_err(|error| error.to_string())?;
         let moves = public.moves.iter().map(|change| v1::LedgerMove {
             item_id: item_id(&change.item_id),
             available_delta: change.available,
@@ -92,7 +103,9 @@ fn record(stored: &LedgerRecord, salts: &Salts) -> Result<v1::LedgerRecord, Stri
 }
 
 fn item_id(bytes: &[u8]) -> String {
-    ItemId::from_slice(bytes).map(|id| id.to_string()).unwrap_or_default()
+    ItemId::from_slice(bytes)
+        .map(|id| id.to_string())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -103,9 +116,18 @@ mod tests {
     #[test]
     fn public_and_stored_kinds_have_the_same_numbers() {
         for number in 0..=20 {
-            let (stored, public) = (EntryKind::try_from(number), v1::LedgerEntryKind::try_from(number));
-            let (stored, public) = (stored.map(|kind| kind.as_str_name()), public.map(|kind| kind.as_str_name()));
-            assert_eq!(stored.ok().map(|name| format!("LEDGER_{name}")), public.ok().map(str::to_owned));
+            let (stored, public) = (
+                EntryKind::try_from(number),
+                v1::LedgerEntryKind::try_from(number),
+            );
+            let (stored, public) = (
+                stored.map(|kind| kind.as_str_name()),
+                public.map(|kind| kind.as_str_name()),
+            );
+            assert_eq!(
+                stored.ok().map(|name| format!("LEDGER_{name}")),
+                public.ok().map(str::to_owned)
+            );
         }
     }
 }

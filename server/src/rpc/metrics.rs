@@ -26,9 +26,15 @@ pub(crate) struct RpcMetrics {
 
 impl RpcMetrics {
     pub(crate) fn new() -> Self {
-        let method = || MethodMetrics { by_code: [const { OnceLock::new() }; CODES], seconds: OnceLock::new() };
+        let method = || MethodMetrics {
+            by_code: [const { OnceLock::new() }; CODES],
+            seconds: OnceLock::new(),
+        };
         let methods = (0..=METHODS.len()).map(|_| method()).collect();
-        Self { methods, in_flight: gauge!(names::RPC_IN_FLIGHT) }
+        Self {
+            methods,
+            in_flight: gauge!(names::RPC_IN_FLIGHT),
+        }
     }
 
     pub(crate) fn begun(&self) {
@@ -39,14 +45,22 @@ impl RpcMetrics {
     pub(crate) fn ended(&self, index: Option<usize>, code: Code, took: Duration) {
         self.in_flight.decrement(1.0);
         let index = index.unwrap_or(METHODS.len());
-        let Some(method) = self.methods.get(index) else { return };
+        let Some(method) = self.methods.get(index) else {
+            return;
+        };
         let name = METHODS.get(index).map_or("unknown", |method| method.name());
-        let by_code = usize::try_from(code as i32).ok().and_then(|code| method.by_code.get(code));
+        let by_code = usize::try_from(code as i32)
+            .ok()
+            .and_then(|code| method.by_code.get(code));
         if let Some(slot) = by_code {
-            let count = || counter!(names::RPC_REQUESTS, "method" => name, "code" => code_name(code));
+            let count =
+                || counter!(names::RPC_REQUESTS, "method" => name, "code" => code_name(code));
             slot.get_or_init(count).increment(1);
         }
-        method.seconds.get_or_init(|| histogram!(names::RPC_SECONDS, "method" => name)).record(took.as_secs_f64());
+        method
+            .seconds
+            .get_or_init(|| histogram!(names::RPC_SECONDS, "method" => name))
+            .record(took.as_secs_f64());
     }
 }
 

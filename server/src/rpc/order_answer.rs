@@ -10,7 +10,10 @@ use crate::{
 
 /// The answer to `PlaceOrder`.
 pub(super) fn placed(drop_id: DropId, view: &OrderView) -> v1::PlaceOrderResponse {
-    let left = |&(item_id, available): &(ItemId, i64)| v1::StockLeft { item_id: item_id.to_string(), available };
+    let left = |&(item_id, available): &(ItemId, i64)| v1::StockLeft {
+        item_id: item_id.to_string(),
+        available,
+    };
     v1::PlaceOrderResponse {
         order: Some(order(drop_id, view)),
         stock_left: view.stock_left.iter().map(left).collect(),
@@ -29,7 +32,9 @@ pub(super) fn order(drop_id: DropId, view: &OrderView) -> v1::Order {
     let line = |line: &crate::ledger::Line| v1::OrderLine {
         item_id: line.item_id.to_string(),
         quantity: line.quantity,
-        unit_price: terms.item(line.item_id).map(|item| to_money(terms.currency, item.unit_price_minor)),
+        unit_price: terms
+            .item(line.item_id)
+            .map(|item| to_money(terms.currency, item.unit_price_minor)),
     };
     v1::Order {
         order_id: order.order_id.to_string(),
@@ -70,7 +75,11 @@ pub(super) fn receipt(receipt: Receipt) -> v1::Receipt {
         private: receipt.private,
         salt: receipt.salt.to_vec().into(),
         index: i32::try_from(receipt.index).unwrap_or(i32::MAX),
-        leaves: receipt.leaves.iter().map(|leaf| leaf.to_vec().into()).collect(),
+        leaves: receipt
+            .leaves
+            .iter()
+            .map(|leaf| leaf.to_vec().into())
+            .collect(),
     }
 }
 

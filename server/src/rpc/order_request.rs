@@ -16,7 +16,10 @@ pub(super) fn place(request: v1::PlaceOrderRequest) -> Result<PlaceOrder, Error>
     let mut found = Violations::default();
     let request_id = found.check("request_id", fields::id(&request.request_id));
     let drop_id = found.check("drop_id", fields::id(&request.drop_id));
-    let retry_count = found.check("retry_count", fields::number(request.retry_count, 0..=i32::MAX));
+    let retry_count = found.check(
+        "retry_count",
+        fields::number(request.retry_count, 0..=i32::MAX),
+    );
     let lines = lines(&request.lines, &mut found);
     let expected_total = expected_total(request.expected_total.as_ref(), &mut found);
     let wish = (|| {
@@ -40,11 +43,17 @@ fn lines(lines: &[v1::PlaceOrderLine], found: &mut Violations) -> Option<Vec<Lin
     let mut read = Vec::with_capacity(lines.len());
     for (i, line) in lines.iter().enumerate() {
         let item_id = found.check(&format!("lines[{i}].item_id"), fields::id(&line.item_id));
-        let quantity = found.check(&format!("lines[{i}].quantity"), fields::number(line.quantity, 1..=1_000));
+        let quantity = found.check(
+            &format!("lines[{i}].quantity"),
+            fields::number(line.quantity, 1..=1_000),
+        );
         if let Some(item_id) = item_id
             && !seen.insert(item_id)
         {
-            found.note(&format!("lines[{i}].item_id"), "must not repeat another line's");
+            found.note(
+                &format!("lines[{i}].item_id"),
+                "must not repeat another line's",
+            );
         } else if let (Some(item_id), Some(quantity)) = (item_id, quantity) {
             read.push(Line { item_id, quantity });
         }
@@ -78,5 +87,8 @@ pub(super) fn get(request: &v1::GetOrderRequest) -> Result<(DropId, OrderId), Er
     let drop_id = found.check("drop_id", fields::id(&request.drop_id));
     let order_id = found.check("order_id", fields::id(&request.order_id));
     let min_seq = found.check("min_seq", fields::number(request.min_seq, 0..=i64::MAX));
-    drop_id.zip(order_id).filter(|_| min_seq.is_some()).ok_or_else(|| found.into())
+    drop_id
+        .zip(order_id)
+        .filter(|_| min_seq.is_some())
+        .ok_or_else(|| found.into())
 }

@@ -31,9 +31,12 @@ impl OrderService for OrderRpc {
         request: Request<v1::CancelOrderRequest>,
     ) -> Result<Response<v1::CancelOrderResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
-        let (drop_id, order_id) = order_request::ids(&request.get_ref().drop_id, &request.get_ref().order_id)?;
+        let (drop_id, order_id) =
+            order_request::ids(&request.get_ref().drop_id, &request.get_ref().order_id)?;
         let view = orders::cancel(&self.ctx, caller.account_id, drop_id, order_id, left).await?;
-        Ok(Response::new(v1::CancelOrderResponse { order: Some(order_answer::order(drop_id, &view)) }))
+        Ok(Response::new(v1::CancelOrderResponse {
+            order: Some(order_answer::order(drop_id, &view)),
+        }))
     }
 
     async fn get_order(
@@ -43,7 +46,9 @@ impl OrderService for OrderRpc {
         let (caller, left) = (caller(&request)?, time_left(&request));
         let (drop_id, order_id) = order_request::get(request.get_ref())?;
         let view = orders::get(&self.ctx, caller.account_id, drop_id, order_id, left).await?;
-        Ok(Response::new(v1::GetOrderResponse { order: Some(order_answer::order(drop_id, &view)) }))
+        Ok(Response::new(v1::GetOrderResponse {
+            order: Some(order_answer::order(drop_id, &view)),
+        }))
     }
 
     async fn get_receipt(
@@ -51,8 +56,12 @@ impl OrderService for OrderRpc {
         request: Request<v1::GetReceiptRequest>,
     ) -> Result<Response<v1::GetReceiptResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
-        let (drop_id, order_id) = order_request::ids(&request.get_ref().drop_id, &request.get_ref().order_id)?;
-        let receipt = orders::receipt(&self.ctx, caller.account_id, drop_id, order_id, left).await?;
-        Ok(Response::new(v1::GetReceiptResponse { receipt: Some(order_answer::receipt(receipt)) }))
+        let (drop_id, order_id) =
+            order_request::ids(&request.get_ref().drop_id, &request.get_ref().order_id)?;
+        let receipt =
+            orders::receipt(&self.ctx, caller.account_id, drop_id, order_id, left).await?;
+        Ok(Response::new(v1::GetReceiptResponse {
+            receipt: Some(order_answer::receipt(receipt)),
+        }))
     }
 }

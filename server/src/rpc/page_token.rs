@@ -30,7 +30,10 @@ pub(super) struct LedgerPage {
 }
 
 /// Reads `ListLedgerRecords`.
-pub(super) fn ledger_page(keys: &Keys, request: &v1::ListLedgerRecordsRequest) -> Result<LedgerPage, Error> {
+pub(super) fn ledger_page(
+    keys: &Keys,
+    request: &v1::ListLedgerRecordsRequest,
+) -> Result<LedgerPage, Error> {
     let mut found = Violations::default();
     let drop_id: Option<DropId> = found.check("drop_id", fields::id(&request.drop_id));
     let size = found.check("page_size", page_size(request.page_size));
@@ -38,14 +41,22 @@ pub(super) fn ledger_page(keys: &Keys, request: &v1::ListLedgerRecordsRequest) -
         Some(drop_id) => found.check("page_token", next_seq(keys, drop_id, &request.page_token)),
         None => None,
     };
-    let page = (|| Some(LedgerPage { drop_id: drop_id?, seq: seq?, size: size? }))();
+    let page = (|| {
+        Some(LedgerPage {
+            drop_id: drop_id?,
+            seq: seq?,
+            size: size?,
+        })
+    })();
     page.ok_or_else(|| found.into())
 }
 
 fn page_size(size: i32) -> Result<usize, String> {
     match size {
         0 => Ok(PAGE_SIZE_DEFAULT),
-        size => usize::try_from(size.min(PAGE_SIZE_MAX)).map_err(|_| "must not be negative".to_owned()),
+        size => {
+            usize::try_from(size.min(PAGE_SIZE_MAX)).map_err(|_| "must not be negative".to_owned())
+        }
     }
 }
 
@@ -68,10 +79,16 @@ fn next_seq(keys: &Keys, drop_id: DropId, token: &str) -> Result<u64, &'static s
     }
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| FORGED)?;
     let bytes: [u8; TOKEN_BYTES] = bytes.try_into().map_err(|_| FORGED)?;
-    let [VERSION, rest @ ..] = bytes else { return Err(FORGED) };
+    let [VERSION, rest @ ..] = bytes else {
+        return Err(FORGED);
+    };
     let (seq, sent) = rest.split_at(8);
     let seq = u64::from_be_bytes(seq.try_into().map_err(|_| FORGED)?);
-    if bool::from(mac(keys, drop_id, seq).ct_eq(sent)) { Ok(seq.saturating_add(1)) } else { Err(FORGED) }
+    if bool::from(mac(keys, drop_id, seq).ct_eq(sent)) {
+        Ok(seq.saturating_add(1))
+    } else {
+        Err(FORGED)
+    }
 }
 
 fn mac(keys: &Keys, drop_id: DropId, seq: u64) -> [u8; MAC_BYTES] {

@@ -57,11 +57,22 @@ use Kind::{Business, Credentials, Infrastructure};
 /// Every method, sorted by path.
 pub static METHODS: &[Method] = &[
     entry("/grpc.health.v1.Health/Check", Public, Infrastructure),
-    entry("/grpc.health.v1.Health/List", Public, Infrastructure),
     entry("/grpc.health.v1.Health/Watch", Public, Infrastructure),
-    entry("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Public, Infrastructure),
-    entry("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Public, Infrastructure),
-    entry("/livedrop.v1.AccountService/BecomeCreator", SignedIn, Business),
+    entry(
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        Public,
+        Infrastructure,
+    ),
+    entry(
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        Public,
+        Infrastructure,
+    ),
+    entry(
+        "/livedrop.v1.AccountService/BecomeCreator",
+        SignedIn,
+        Business,
+    ),
     entry("/livedrop.v1.AccountService/GetCreator", Public, Business),
     entry("/livedrop.v1.AccountService/GetMe", SignedIn, Business),
     entry("/livedrop.v1.AuthService/RefreshToken", Public, Credentials),
@@ -71,7 +82,11 @@ pub static METHODS: &[Method] = &[
     entry("/livedrop.v1.DropService/CancelDrop", Owner, Business),
     entry("/livedrop.v1.DropService/EndDrop", Owner, Business),
     entry("/livedrop.v1.DropService/GetDrop", Public, Business),
-    entry("/livedrop.v1.DropService/ListLedgerRecords", Public, Business),
+    entry(
+        "/livedrop.v1.DropService/ListLedgerRecords",
+        Public,
+        Business,
+    ),
     entry("/livedrop.v1.DropService/RestockDrop", Owner, Business),
     entry("/livedrop.v1.DropService/ScheduleDrop", SignedIn, Business),
     entry("/livedrop.v1.OrderService/CancelOrder", Owner, Business),
@@ -83,7 +98,9 @@ pub static METHODS: &[Method] = &[
 /// Where a path's entry is in [`METHODS`].
 #[must_use]
 pub fn find(path: &str) -> Option<usize> {
-    METHODS.binary_search_by(|method| method.path.cmp(path)).ok()
+    METHODS
+        .binary_search_by(|method| method.path.cmp(path))
+        .ok()
 }
 
 /// The table and the contract disagree.
@@ -101,8 +118,16 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(f, "descriptor set is unreadable: {error}"),
-            Self::Missing(paths) => write!(f, "methods without an entry in rpc/policy.rs: {}", paths.join(", ")),
-            Self::Unknown(paths) => write!(f, "entries in rpc/policy.rs without a method: {}", paths.join(", ")),
+            Self::Missing(paths) => write!(
+                f,
+                "methods without an entry in rpc/policy.rs: {}",
+                paths.join(", ")
+            ),
+            Self::Unknown(paths) => write!(
+                f,
+                "entries in rpc/policy.rs without a method: {}",
+                paths.join(", ")
+            ),
         }
     }
 }
@@ -116,14 +141,26 @@ impl std::error::Error for Mismatch {}
 pub fn check(descriptors: &[u8]) -> Result<(), Mismatch> {
     let set = prost_types::FileDescriptorSet::decode(descriptors);
     let contract = paths(&set.map_err(|error| Mismatch::Unreadable(error.to_string()))?);
-    let missing: Vec<String> = contract.iter().filter(|path| find(path).is_none()).cloned().collect();
+    let missing: Vec<String> = contract
+        .iter()
+        .filter(|path| find(path).is_none())
+        .cloned()
+        .collect();
     if !missing.is_empty() {
         return Err(Mismatch::Missing(missing));
     }
-    let business = METHODS.iter().filter(|method| method.kind != Infrastructure);
-    let unknown: Vec<String> =
-        business.map(|method| method.path.to_owned()).filter(|path| !contract.contains(path)).collect();
-    if unknown.is_empty() { Ok(()) } else { Err(Mismatch::Unknown(unknown)) }
+    let business = METHODS
+        .iter()
+        .filter(|method| method.kind != Infrastructure);
+    let unknown: Vec<String> = business
+        .map(|method| method.path.to_owned())
+        .filter(|path| !contract.contains(path))
+        .collect();
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(Mismatch::Unknown(unknown))
+    }
 }
 
 fn paths(set: &prost_types::FileDescriptorSet) -> Vec<String> {
@@ -131,7 +168,12 @@ fn paths(set: &prost_types::FileDescriptorSet) -> Vec<String> {
     for file in &set.file {
         for service in &file.service {
             for method in &service.method {
-                paths.push(format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+                paths.push(format!(
+                    "/{}.{}/{}",
+                    file.package(),
+                    service.name(),
+                    method.name()
+                ));
             }
         }
     }
@@ -166,20 +208,33 @@ mod tests {
         let decoded = sets.map(|set| prost_types::FileDescriptorSet::decode(set).unwrap());
         let mut served: Vec<String> = decoded.iter().flat_map(paths).collect();
         served.sort();
-        let listed = METHODS.iter().filter(|method| method.kind == Infrastructure);
+        let listed = METHODS
+            .iter()
+            .filter(|method| method.kind == Infrastructure);
         assert_eq!(listed.map(|method| method.path).collect::<Vec<_>>(), served);
     }
 
     #[test]
     fn a_method_without_an_entry_is_noticed() {
-        let mut set = prost_types::FileDescriptorSet::decode(livedrop_proto::FILE_DESCRIPTOR_SET).unwrap();
-        let service = set.file.iter_mut().flat_map(|file| &mut file.service).next().unwrap();
+        let mut set =
+            prost_types::FileDescriptorSet::decode(livedrop_proto::FILE_DESCRIPTOR_SET).unwrap();
+        let service = set
+            .file
+            .iter_mut()
+            .flat_map(|file| &mut file.service)
+            .next()
+            .unwrap();
         let mut renamed = service.method[0].clone();
         renamed.name = Some("Newer".to_owned());
         service.method.push(renamed);
-        assert!(matches!(check(&set.encode_to_vec()), Err(Mismatch::Missing(paths)) if paths.len() == 1));
+        assert!(
+            matches!(check(&set.encode_to_vec()), Err(Mismatch::Missing(paths)) if paths.len() == 1)
+        );
         service_free(&mut set);
-        assert!(matches!(check(&set.encode_to_vec()), Err(Mismatch::Unknown(_))));
+        assert!(matches!(
+            check(&set.encode_to_vec()),
+            Err(Mismatch::Unknown(_))
+        ));
     }
 
     fn service_free(set: &mut prost_types::FileDescriptorSet) {

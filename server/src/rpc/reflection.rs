@@ -12,12 +12,16 @@ const DESCRIPTORS: [&[u8]; 3] = [
 
 /// Adds both services.
 pub(super) fn add_to(routes: &mut RoutesBuilder) -> Result<(), Error> {
-    routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?);
+    routes
+        .add_service(builder().build_v1()?)
+        .add_service(builder().build_v1alpha()?);
     Ok(())
 }
 
 fn builder() -> Builder<'static> {
     DESCRIPTORS
         .into_iter()
-        .fold(Builder::configure(), |builder, set| builder.register_encoded_file_descriptor_set(set))
+        .fold(Builder::configure(), |builder, set| {
+            builder.register_encoded_file_descriptor_set(set)
+        })
 }

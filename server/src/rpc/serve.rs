@@ -35,7 +35,10 @@ pub struct Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("listener", &self.listener).field("tls", &self.tls.is_some()).finish()
+        f.debug_struct("Server")
+            .field("listener", &self.listener)
+            .field("tls", &self.tls.is_some())
+            .finish()
     }
 }
 
@@ -44,13 +47,24 @@ impl Server {
     ///
     /// # Errors
     /// If the address can't be bound.
-    pub fn bind(address: SocketAddr, app: App, tls: Option<Arc<rustls::ServerConfig>>) -> io::Result<Self> {
-        let socket =
-            if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+    pub fn bind(
+        address: SocketAddr,
+        app: App,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> io::Result<Self> {
+        let socket = if address.is_ipv4() {
+            tokio::net::TcpSocket::new_v4()?
+        } else {
+            tokio::net::TcpSocket::new_v6()?
+        };
         // A restart must not wait for old connections to time out.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        Ok(Self { listener: socket.listen(BACKLOG)?, tls: tls.map(TlsAcceptor::from), app })
+        Ok(Self {
+            listener: socket.listen(BACKLOG)?,
+            tls: tls.map(TlsAcceptor::from),
+            app,
+        })
     }
 
     /// Where it listens: the port is known even if 0 was asked for.
@@ -97,14 +111,21 @@ impl Server {
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connections");
-                    stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await;
+                    stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE))
+                        .await;
                 }
             }
         }
         drop(listener);
         let all_ended = async { while open.join_next().await.is_some() {} };
-        if tokio::time::timeout(app.limits.drain, all_ended).await.is_err() {
-            tracing::warn!(connections = open.len(), "connections cut: they did not finish in time");
+        if tokio::time::timeout(app.limits.drain, all_ended)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                connections = open.len(),
+                "connections cut: they did not finish in time"
+            );
             open.shutdown().await;
         }
     }
@@ -114,7 +135,9 @@ impl Server {
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
     )
 }
 

@@ -63,8 +63,16 @@ pub fn to_status(error: Error) -> Status {
     match error {
         Error::Invalid(violations) => invalid(violations),
         Error::Unauthenticated => unauthenticated(),
-        Error::Refused { reason, message, metadata } => build(reason, message, metadata, ErrorDetails::new()),
-        Error::NotFound { reason, resource_type, resource_name } => not_found(reason, resource_type, resource_name),
+        Error::Refused {
+            reason,
+            message,
+            metadata,
+        } => build(reason, message, metadata, ErrorDetails::new()),
+        Error::NotFound {
+            reason,
+            resource_type,
+            resource_name,
+        } => not_found(reason, resource_type, resource_name),
         Error::Overloaded { retry_after } => overloaded(retry_after),
         Error::Unavailable { retry_after, cause } => {
             tracing::warn!(cause, "answered unavailable");
@@ -86,23 +94,29 @@ fn invalid(violations: Vec<Violation>) -> Status {
     let mut bytes_left = DETAILS_BYTES_MAX;
     for Violation { field, description } in violations.into_iter().take(VIOLATIONS_MAX) {
         let (field, description) = (shortened(field, 256), shortened(description, 256));
-        let Some(left) = bytes_left.checked_sub(field.len() + description.len()) else { break };
+        let Some(left) = bytes_left.checked_sub(field.len() + description.len()) else {
+            break;
+        };
         bytes_left = left;
         details.add_bad_request_violation(field, description);
     }
-    build(Reason::InvalidRequest, "request is malformed".to_owned(), Vec::new(), details)
+    build(
+        Reason::InvalidRequest,
+        "request is malformed".to_owned(),
+        Vec::new(),
+        details,
+    )
 }
 
 fn not_found(reason: Reason, resource_type: &'static str, name: String) -> Status {
     let message = format!("{resource_type} not found");
     let mut details = ErrorDetails::new();
     details.set_resource_info(resource_type, shortened(name.clone(), 256), "", &message);
-    let key = match reason {
-        Reason::AccountNotFound => "accountId",
-        Reason::CreatorNotFound if name.parse::<AccountId>().is_err() => "handle",
-        Reason::CreatorNotFound => "creatorId",
-        Reason::OrderNotFound | Reason::ReceiptNotFound => "orderId",
-        // The other reasons are no such cases; what is not found in a drop is named by the drop.
+    let key = match resource_type {
+        "account" => "accountId",
+        "creator" if name.parse::<AccountId>().is_err() => "handle",
+        "creator" => "creatorId",
+        "order" | "receipt" => "orderId",
         _ => "dropId",
     };
     build(reason, message, vec![(key, name)], details)
@@ -111,7 +125,12 @@ fn not_found(reason: Reason, resource_type: &'static str, name: String) -> Statu
 /// No or bad credentials.
 #[must_use]
 pub(crate) fn unauthenticated() -> Status {
-    build(Reason::Unauthenticated, SIGN_IN.to_owned(), Vec::new(), ErrorDetails::new())
+    build(
+        Reason::Unauthenticated,
+        SIGN_IN.to_owned(),
+        Vec::new(),
+        ErrorDetails::new(),
+    )
 }
 
 /// Too many calls. `subject` says whose, `rule` what is allowed.
@@ -119,42 +138,77 @@ pub(crate) fn unauthenticated() -> Status {
 pub(crate) fn rate_limited(retry_after: Duration, subject: &str, rule: &str) -> Status {
     let mut details = retry_in(retry_after);
     details.add_quota_failure_violation(subject, rule);
-    build(Reason::RateLimited, format!("too many calls of this {subject}"), Vec::new(), details)
+    build(
+        Reason::RateLimited,
+        format!("too many calls of this {subject}"),
+        Vec::new(),
+        details,
+    )
 }
 
 /// The server is full; nothing was done.
 #[must_use]
 pub(crate) fn overloaded(retry_after: Duration) -> Status {
-    build(Reason::Overloaded, "the server is full".to_owned(), Vec::new(), retry_in(retry_after))
+    build(
+        Reason::Overloaded,
+        "the server is full".to_owned(),
+        Vec::new(),
+        retry_in(retry_after),
+    )
 }
 
 /// It can't be done or confirmed now.
 fn unavailable(retry_after: Duration) -> Status {
-    build(Reason::Unavailable, "temporarily unavailable".to_owned(), Vec::new(), retry_in(retry_after))
+    build(
+        Reason::Unavailable,
+        "temporarily unavailable".to_owned(),
+        Vec::new(),
+        retry_in(retry_after),
+    )
 }
 
 /// The server is about to stop: another one, or this one after its restart, will answer.
 #[must_use]
 pub fn draining() -> Status {
-    build(Reason::Unavailable, "the server is stopping".to_owned(), Vec::new(), retry_in(Duration::from_secs(1)))
+    build(
+        Reason::Unavailable,
+        "the server is stopping".to_owned(),
+        Vec::new(),
+        retry_in(Duration::from_secs(1)),
+    )
 }
 
 /// The message is larger than the server takes.
 #[must_use]
 pub(crate) fn too_large() -> Status {
-    build(Reason::TooLarge, "the message is too large".to_owned(), Vec::new(), ErrorDetails::new())
+    build(
+        Reason::TooLarge,
+        "the message is too large".to_owned(),
+        Vec::new(),
+        ErrorDetails::new(),
+    )
 }
 
 /// The caller's time is up.
 #[must_use]
 pub(crate) fn deadline_exceeded() -> Status {
-    build(Reason::DeadlineExceeded, "deadline exceeded".to_owned(), Vec::new(), ErrorDetails::new())
+    build(
+        Reason::DeadlineExceeded,
+        "deadline exceeded".to_owned(),
+        Vec::new(),
+        ErrorDetails::new(),
+    )
 }
 
 /// There is no such method.
 #[must_use]
 pub(crate) fn unimplemented() -> Status {
-    build(Reason::Unimplemented, "the server does not know this call".to_owned(), Vec::new(), ErrorDetails::new())
+    build(
+        Reason::Unimplemented,
+        "the server does not know this call".to_owned(),
+        Vec::new(),
+        ErrorDetails::new(),
+    )
 }
 
 /// A bug: the client gets the id of the log line and nothing else.
@@ -163,7 +217,12 @@ pub(crate) fn internal(cause: &str) -> Status {
     let error_id = new_error_id();
     tracing::error!(error_id, cause, "internal error");
     let metadata = vec![("errorId", error_id)];
-    build(Reason::Internal, "internal error".to_owned(), metadata, ErrorDetails::new())
+    build(
+        Reason::Internal,
+        "internal error".to_owned(),
+        metadata,
+        ErrorDetails::new(),
+    )
 }
 
 fn new_error_id() -> String {
@@ -176,7 +235,12 @@ fn retry_in(delay: Duration) -> ErrorDetails {
     ErrorDetails::with_retry_info(Some(delay.mul_f64(rand::random_range(1.0..1.5))))
 }
 
-fn build(reason: Reason, message: String, metadata: Vec<(&'static str, String)>, details: ErrorDetails) -> Status {
+fn build(
+    reason: Reason,
+    message: String,
+    metadata: Vec<(&'static str, String)>,
+    details: ErrorDetails,
+) -> Status {
     build_as(code(reason), reason, message, metadata, details)
 }
 
@@ -187,8 +251,10 @@ fn build_as(
     metadata: Vec<(&'static str, String)>,
     mut details: ErrorDetails,
 ) -> Status {
-    let metadata: HashMap<String, String> =
-        metadata.into_iter().map(|(key, value)| (key.to_owned(), shortened(value, 256))).collect();
+    let metadata: HashMap<String, String> = metadata
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), shortened(value, 256)))
+        .collect();
     details.set_error_info(reason.as_str(), livedrop_proto::ERROR_DOMAIN, metadata);
     Status::with_error_details(code, shortened(message, MESSAGE_BYTES_MAX), details)
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     env::Env as _,
-    service::testing::{context, kind, sign_up_as, signed_up},
+    service::testing::{CROWDED, ROUGH, context, context_with, kind, sign_up_as, signed_up},
     store::Cas,
 };
 
@@ -147,38 +147,27 @@ async fn a_repeat_finds_the_account_if_it_knows_the_password() {
     assert_eq!(short(sign_up(&ctx, taken).await), "EMAIL_TAKEN");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn twins_end_with_one_account() {
-    let (ctx, _) = context();
-    for round in 0..10 {
-        let command = sign_up_as(&format!("twin{round}"));
-        let twins = (0..20).map(|_| {
-            let (ctx, command) = (ctx.clone(), again(&command));
-            tokio::spawn(async move { sign_up(&ctx, command).await.unwrap().profile.account })
-        });
-        let accounts: Vec<_> = join_all(twins)
-            .await
+    for seed in 0..20 {
+        let (ctx, _) = context_with(CROWDED, seed);
+        let command = sign_up_as("ann");
+        let twins = join_all((0..20).map(|_| sign_up(&ctx, again(&command)))).await;
+        let accounts: Vec<_> = twins
             .into_iter()
-            .map(|twin| twin.unwrap())
+            .map(|twin| twin.unwrap().profile.account)
             .collect();
         assert!(accounts.iter().all(|account| *account == accounts[0]));
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn an_address_goes_to_one_of_many() {
-    let (ctx, _) = context();
-    for round in 0..10 {
-        let name = format!("rival{round}");
-        let rivals = (0..20).map(|_| {
-            let (ctx, command) = (ctx.clone(), sign_up_as(&name));
-            tokio::spawn(async move { short(sign_up(&ctx, command).await) })
-        });
-        let answers: Vec<_> = join_all(rivals)
-            .await
-            .into_iter()
-            .map(|rival| rival.unwrap())
-            .collect();
+    for seed in 0..20 {
+        let (ctx, _) = context_with(CROWDED, seed);
+        let answers =
+            join_all((0..20).map(|_| async { short(sign_up(&ctx, sign_up_as("ann")).await) }))
+                .await;
         assert_eq!(
             answers.iter().filter(|answer| **answer == "OK").count(),
             1,
@@ -191,7 +180,39 @@ async fn an_address_goes_to_one_of_many() {
                 .all(|answer| ["OK", "EMAIL_TAKEN", "UNAVAILABLE"].contains(answer)),
             "{answers:?}"
         );
-        assert_eq!(short(sign_up(&ctx, sign_up_as(&name)).await), "EMAIL_TAKEN");
+        assert_eq!(short(sign_up(&ctx, sign_up_as("ann")).await), "EMAIL_TAKEN");
+    }
+}
+
+/// Rivals whose store fails, who come back as clients do, over more time than a claim lasts.
+#[tokio::test]
+async fn one_rival_wins_whatever_fails() {
+    for seed in 0..100 {
+        let (ctx, env) = context_with(ROUGH, seed);
+        let persist = |command: SignUp| {
+            let (ctx, env) = (&ctx, &env);
+            async move {
+                loop {
+                    match sign_up(ctx, again(&command)).await {
+                        Err(Error::Unavailable { .. }) => env.advance(Duration::from_secs(7)),
+                        answer => return answer,
+                    }
+                }
+            }
+        };
+        let answers = join_all((0..4).map(|_| persist(sign_up_as("ann")))).await;
+        let winners: Vec<_> = answers
+            .iter()
+            .flatten()
+            .map(|winner| winner.profile.account.account_id)
+            .collect();
+        assert_eq!(winners.len(), 1, "seed {seed}: {winners:?}");
+        let owner = loop {
+            if let Ok(claim) = ctx.store.get_email_claim("ann@example.com").await {
+                break claim.unwrap().owner_id;
+            }
+        };
+        assert_eq!(owner, winners[0], "seed {seed}");
     }
 }
 
@@ -362,25 +383,20 @@ async fn a_handle_that_its_claimant_did_not_use_is_free_again() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn a_handle_goes_to_one_of_many() {
-    let (ctx, _) = context();
-    let mut rivals = Vec::new();
-    for i in 0..20 {
-        rivals.push(caller(&signed_up(&ctx, &format!("rival{i}")).await));
+    for seed in 0..20 {
+        let (ctx, _) = context_with(CROWDED, seed);
+        let names: Vec<_> = (0..10).map(|i| format!("rival{i}")).collect();
+        let rivals = join_all(names.iter().map(|name| signed_up(&ctx, name))).await;
+        let races = rivals
+            .iter()
+            .map(|rival| become_creator(&ctx, caller(rival), creator_as("wanted")));
+        let answers: Vec<_> = join_all(races).await.into_iter().map(short).collect();
+        assert_eq!(
+            answers.iter().filter(|answer| **answer == "OK").count(),
+            1,
+            "{answers:?}"
+        );
     }
-    let races = rivals.into_iter().map(|rival| {
-        let ctx = ctx.clone();
-        tokio::spawn(async move { short(become_creator(&ctx, rival, creator_as("wanted")).await) })
-    });
-    let answers: Vec<_> = join_all(races)
-        .await
-        .into_iter()
-        .map(|race| race.unwrap())
-        .collect();
-    assert_eq!(
-        answers.iter().filter(|answer| **answer == "OK").count(),
-        1,
-        "{answers:?}"
-    );
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     env::SharedEnv,
+    jobs::Timer,
+    ledger::Registry,
     store::SharedStore,
 };
 
@@ -21,4 +23,8 @@ pub struct Context {
     pub tokens: Arc<AccessTokens>,
     /// Authenticates refresh tokens and page tokens.
     pub keys: Arc<Keys>,
+    /// The open ledgers.
+    pub ledgers: Registry,
+    /// Wakes drops in time.
+    pub timer: Timer,
 }

@@ -81,7 +81,13 @@ impl ScheduleDrop {
         print.finish()
     }
 
-    fn into_row(self, drop_id: DropId, creator_id: AccountId, op_id: uuid::Uuid, now: Timestamp) -> Drop {
+    fn into_row(
+        self,
+        drop_id: DropId,
+        creator_id: AccountId,
+        op_id: uuid::Uuid,
+        now: Timestamp,
+    ) -> Drop {
         // Item ids follow from the drop's, so that a repeat of the call makes the same row.
         let item = |(i, item): (usize, ScheduleItem)| Item {
             item_id: item_id(drop_id, i),
@@ -115,15 +121,18 @@ impl ScheduleDrop {
 fn item_id(drop_id: DropId, index: usize) -> ItemId {
     let mut bytes = *drop_id.as_bytes();
     let index = u16::try_from(index).unwrap_or(u16::MAX).to_be_bytes();
-    if let [.., high, low] = &mut bytes {
-        [*high, *low] = index;
-    }
+    let [.., high, low] = &mut bytes;
+    [*high, *low] = index;
     ItemId::new(uuid::Uuid::from_bytes(bytes))
 }
 
 /// What is wrong with a drop's times if the call comes `now`.
 #[must_use]
-pub fn time_violations(opens_at: Option<Timestamp>, ends_at: Timestamp, now: Timestamp) -> Vec<Violation> {
+pub fn time_violations(
+    opens_at: Option<Timestamp>,
+    ends_at: Timestamp,
+    now: Timestamp,
+) -> Vec<Violation> {
     let mut violations = Vec::new();
     let opens_at = opens_at.unwrap_or(now).max(now);
     if opens_at > now + OPENS_AHEAD_MAX {
@@ -134,7 +143,10 @@ pub fn time_violations(opens_at: Option<Timestamp>, ends_at: Timestamp, now: Tim
     } else if ends_at <= opens_at {
         violations.push(Violation::new("ends_at", "must be after opens_at"));
     } else if ends_at > opens_at + OPEN_FOR_MAX {
-        violations.push(Violation::new("ends_at", "must be at most 30 days after opens_at"));
+        violations.push(Violation::new(
+            "ends_at",
+            "must be at most 30 days after opens_at",
+        ));
     }
     violations
 }
@@ -150,7 +162,10 @@ pub struct DropDetails {
 
 impl DropDetails {
     fn row(drop: Drop) -> Self {
-        Self { drop: Arc::new(drop), ledger: None }
+        Self {
+            drop: Arc::new(drop),
+            ledger: None,
+        }
     }
 }
 
@@ -158,13 +173,22 @@ impl DropDetails {
 ///
 /// # Errors
 /// As `ScheduleDrop` of the contract.
-pub async fn schedule(ctx: &Context, caller: AccountId, wish: ScheduleDrop, time_left: Duration) -> Result<DropDetails> {
+pub async fn schedule(
+    ctx: &Context,
+    caller: AccountId,
+    wish: ScheduleDrop,
+    time_left: Duration,
+) -> Result<DropDetails> {
     if ctx.store.get_creator(caller).await?.is_none() {
         return Err(Error::refused(Reason::NotCreator, "become a creator first"));
     }
     let now = ctx.env.now();
     let (request_id, fingerprint) = (wish.request_id, wish.fingerprint());
-    let key = RequestKey { caller_id: Some(caller), method: "ScheduleDrop", request_id };
+    let key = RequestKey {
+        caller_id: Some(caller),
+        method: "ScheduleDrop",
+        request_id,
+    };
     let violations = time_violations(wish.opens_at, wish.ends_at, now);
     // A late repeat of a call that was fine in its time is answered, not refused. A refused first try claims nothing.
     if !violations.is_empty() && ctx.store.get_request(&key).await?.is_none() {
@@ -180,9 +204,20 @@ pub async fn schedule(ctx: &Context, caller: AccountId, wish: ScheduleDrop, time
         }
     }
     let drop = wish.into_row(drop_id, caller, ctx.env.uuid(), now);
-    let key = DropTimeKey { opens_at: drop.opens_at, drop_id };
+    let key = DropTimeKey {
+        opens_at: drop.opens_at,
+        drop_id,
+    };
     // Before the row: a row that no timer finds would never open.
-    ctx.store.put_drop_time(DropTime { key, ends_at: drop.ends_at }, now).await?;
+    ctx.store
+        .put_drop_time(
+            DropTime {
+                key,
+                ends_at: drop.ends_at,
+            },
+            now,
+        )
+        .await?;
     let drop = match ctx.store.insert_drop(&drop).await? {
         Put::Done => drop,
         Put::Exists(first) => first,
@@ -203,7 +238,10 @@ pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<
     };
     let view = ledger.view.borrow().clone();
     if view.seq > 0 {
-        return Ok(DropDetails { drop: ledger.drop.clone(), ledger: Some(view) });
+        return Ok(DropDetails {
+            drop: ledger.drop.clone(),
+            ledger: Some(view),
+        });
     }
     // Just opened: its first record is on the way.
     on_ledger(ctx, drop_id, Command::GetDrop, time_left).await
@@ -213,10 +251,20 @@ pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<
 ///
 /// # Errors
 /// As `EndDrop` of the contract.
-pub async fn end(ctx: &Context, caller: AccountId, drop_id: DropId, time_left: Duration) -> Result<DropDetails> {
+pub async fn end(
+    ctx: &Context,
+    caller: AccountId,
+    drop_id: DropId,
+    time_left: Duration,
+) -> Result<DropDetails> {
     owned(ctx, caller, drop_id).await?;
     let fingerprint = Fingerprint::new("EndDrop").finish();
-    let call = Call { caller_id: caller, method: Method::EndDrop, request_id: None, fingerprint };
+    let call = Call {
+        caller_id: caller,
+        method: Method::EndDrop,
+        request_id: None,
+        fingerprint,
+    };
     on_ledger(ctx, drop_id, Command::EndDrop { call }, time_left).await
 }
 
@@ -233,10 +281,29 @@ pub async fn restock(
     time_left: Duration,
 ) -> Result<DropDetails> {
     owned(ctx, caller, drop_id).await?;
-    let print = Fingerprint::new("RestockDrop").bytes(item_id.as_bytes()).number(units).text(&reason);
+    let print = Fingerprint::new("RestockDrop")
+        .bytes(item_id.as_bytes())
+        .number(units)
+        .text(&reason);
     let request = Some(request_id);
-    let call = Call { caller_id: caller, method: Method::RestockDrop, request_id: request, fingerprint: print.finish() };
-    on_ledger(ctx, drop_id, Command::RestockDrop { call, item_id, units, reason }, time_left).await
+    let call = Call {
+        caller_id: caller,
+        method: Method::RestockDrop,
+        request_id: request,
+        fingerprint: print.finish(),
+    };
+    on_ledger(
+        ctx,
+        drop_id,
+        Command::RestockDrop {
+            call,
+            item_id,
+            units,
+            reason,
+        },
+        time_left,
+    )
+    .await
 }
 
 /// Cancels a drop: before the freeze in its row, afterwards in its ledger.
@@ -253,9 +320,18 @@ pub async fn cancel(
     owned(ctx, caller, drop_id).await?;
     let fingerprint = Fingerprint::new("CancelDrop").finish();
     let request_id = Some(request_id);
-    let call = Call { caller_id: caller, method: Method::CancelDrop, request_id, fingerprint };
+    let call = Call {
+        caller_id: caller,
+        method: Method::CancelDrop,
+        request_id,
+        fingerprint,
+    };
     for _ in 0..TRIES_MAX {
-        let mut drop = match ctx.ledgers.call(drop_id, Command::CancelDrop { call }, time_left).await {
+        let mut drop = match ctx
+            .ledgers
+            .call(drop_id, Command::CancelDrop { call }, time_left)
+            .await
+        {
             Err(LedgerError::NotFrozen(drop)) => *drop,
             answer => return answered(drop_id, answer),
         };
@@ -271,7 +347,10 @@ pub async fn cancel(
             Cas::Stale(_) => {}
         }
     }
-    Err(Error::Unavailable { retry_after: Duration::from_millis(250), cause: "the row keeps changing".to_owned() })
+    Err(Error::Unavailable {
+        retry_after: Duration::from_millis(250),
+        cause: "the row keeps changing".to_owned(),
+    })
 }
 
 /// Refuses callers who are not the drop's creator.
@@ -285,23 +364,38 @@ async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> 
         return Ok(());
     }
     let metadata = vec![("dropId", drop_id.to_string())];
-    Err(Error::Refused { reason: Reason::NotOwner, message: "this drop is another creator's".to_owned(), metadata })
+    Err(Error::Refused {
+        reason: Reason::NotOwner,
+        message: "this drop is another creator's".to_owned(),
+        metadata,
+    })
 }
 
-async fn on_ledger(ctx: &Context, drop_id: DropId, command: Command, time_left: Duration) -> Result<DropDetails> {
+async fn on_ledger(
+    ctx: &Context,
+    drop_id: DropId,
+    command: Command,
+    time_left: Duration,
+) -> Result<DropDetails> {
     answered(drop_id, ctx.ledgers.call(drop_id, command, time_left).await)
 }
 
-type Answered = std::result::Result<(Arc<crate::ledger::registry::OpenedLedger>, Answer), LedgerError>;
+type Answered =
+    std::result::Result<(Arc<crate::ledger::registry::OpenedLedger>, Answer), LedgerError>;
 
 fn answered(drop_id: DropId, answer: Answered) -> Result<DropDetails> {
     match answer {
-        Ok((ledger, Answer::Drop(view))) => Ok(DropDetails { drop: ledger.drop.clone(), ledger: Some(view) }),
+        Ok((ledger, Answer::Drop(view))) => Ok(DropDetails {
+            drop: ledger.drop.clone(),
+            ledger: Some(view),
+        }),
         Ok((_, Answer::Refused(Refusal::UnknownItem(_)))) => {
             Err(Error::Invalid(vec![refusals::unknown_item("item_id")]))
         }
         Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, refusal)),
-        Ok((_, Answer::Order(_))) => Err(Error::Internal("a drop's call was answered with an order".to_owned())),
+        Ok((_, Answer::Order(_))) => Err(Error::Internal(
+            "a drop's call was answered with an order".to_owned(),
+        )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),
     }
 }

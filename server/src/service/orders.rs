@@ -29,12 +29,18 @@ pub struct PlaceOrder {
 impl PlaceOrder {
     fn fingerprint(&self) -> [u8; 32] {
         let lines = i64::try_from(self.lines.len()).unwrap_or(i64::MAX);
-        let mut print = Fingerprint::new("PlaceOrder").bytes(self.drop_id.as_bytes()).number(lines);
+        let mut print = Fingerprint::new("PlaceOrder")
+            .bytes(self.drop_id.as_bytes())
+            .number(lines);
         for line in &self.lines {
-            print = print.bytes(line.item_id.as_bytes()).number(i64::from(line.quantity));
+            print = print
+                .bytes(line.item_id.as_bytes())
+                .number(i64::from(line.quantity));
         }
         match self.expected_total {
-            Some(total) => print.text(total.currency.as_str()).number(total.amount_minor),
+            Some(total) => print
+                .text(total.currency.as_str())
+                .number(total.amount_minor),
             None => print,
         }
         .finish()
@@ -45,7 +51,12 @@ impl PlaceOrder {
 ///
 /// # Errors
 /// As `PlaceOrder` of the contract.
-pub async fn place(ctx: &Context, caller: AccountId, wish: PlaceOrder, time_left: Duration) -> Result<OrderView> {
+pub async fn place(
+    ctx: &Context,
+    caller: AccountId,
+    wish: PlaceOrder,
+    time_left: Duration,
+) -> Result<OrderView> {
     let call = Call {
         caller_id: caller,
         method: Method::PlaceOrder,
@@ -53,20 +64,44 @@ pub async fn place(ctx: &Context, caller: AccountId, wish: PlaceOrder, time_left
         fingerprint: wish.fingerprint(),
     };
     let order_id = OrderId::new(ctx.env.uuid());
-    let PlaceOrder { request_id, drop_id, lines, expected_total, retry_count } = wish;
-    let command = Command::PlaceOrder { call, order_id, lines: lines.clone(), expected_total, retry_count };
+    let PlaceOrder {
+        request_id,
+        drop_id,
+        lines,
+        expected_total,
+        retry_count,
+    } = wish;
+    let command = Command::PlaceOrder {
+        call,
+        order_id,
+        lines: lines.clone(),
+        expected_total,
+        retry_count,
+    };
     match ctx.ledgers.call(drop_id, command, time_left).await {
         Ok((_, Answer::Order(view))) => Ok(*view),
-        Ok((ledger, Answer::Refused(Refusal::UnknownItem(_)))) => Err(refusals::unknown_items(&ledger.drop, &lines)),
-        Ok((_, Answer::Refused(refusal))) => Err(with_request_id(refusals::refused(drop_id, refusal), request_id)),
-        Ok((_, Answer::Drop(_))) => Err(Error::Internal("PlaceOrder was answered with a drop".to_owned())),
+        Ok((ledger, Answer::Refused(Refusal::UnknownItem(_)))) => {
+            Err(refusals::unknown_items(&ledger.drop, &lines))
+        }
+        Ok((_, Answer::Refused(refusal))) => Err(with_request_id(
+            refusals::refused(drop_id, refusal),
+            request_id,
+        )),
+        Ok((_, Answer::Drop(_))) => Err(Error::Internal(
+            "PlaceOrder was answered with a drop".to_owned(),
+        )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),
     }
 }
 
 /// Refusals of a request id say which.
 fn with_request_id(mut error: Error, request_id: RequestId) -> Error {
-    if let Error::Refused { reason: Reason::RequestIdReused | Reason::RequestIdVoid, metadata, .. } = &mut error {
+    if let Error::Refused {
+        reason: Reason::RequestIdReused | Reason::RequestIdVoid,
+        metadata,
+        ..
+    } = &mut error
+    {
         metadata.push(("requestId", request_id.to_string()));
     }
     error
@@ -83,9 +118,23 @@ pub async fn cancel(
     order_id: OrderId,
     time_left: Duration,
 ) -> Result<OrderView> {
-    let fingerprint = Fingerprint::new("CancelOrder").bytes(order_id.as_bytes()).finish();
-    let call = Call { caller_id: caller, method: Method::CancelOrder, request_id: None, fingerprint };
-    on_order(ctx, drop_id, order_id, Command::CancelOrder { call, order_id }, time_left).await
+    let fingerprint = Fingerprint::new("CancelOrder")
+        .bytes(order_id.as_bytes())
+        .finish();
+    let call = Call {
+        caller_id: caller,
+        method: Method::CancelOrder,
+        request_id: None,
+        fingerprint,
+    };
+    on_order(
+        ctx,
+        drop_id,
+        order_id,
+        Command::CancelOrder { call, order_id },
+        time_left,
+    )
+    .await
 }
 
 /// Reads an order of the caller, or of the caller's drop.
@@ -99,7 +148,17 @@ pub async fn get(
     order_id: OrderId,
     time_left: Duration,
 ) -> Result<OrderView> {
-    on_order(ctx, drop_id, order_id, Command::GetOrder { caller_id: caller, order_id }, time_left).await
+    on_order(
+        ctx,
+        drop_id,
+        order_id,
+        Command::GetOrder {
+            caller_id: caller,
+            order_id,
+        },
+        time_left,
+    )
+    .await
 }
 
 /// Makes the receipt of the caller's order, from its record in the store.
@@ -117,10 +176,16 @@ pub async fn receipt(
     if view.order.buyer_id != caller {
         return Err(Error::not_found(Reason::OrderNotFound, "order", order_id));
     }
-    let ledger = ctx.ledgers.ledger(drop_id).await.map_err(|error| refusals::no_answer(drop_id, error))?;
+    let ledger = ctx
+        .ledgers
+        .ledger(drop_id)
+        .await
+        .map_err(|error| refusals::no_answer(drop_id, error))?;
     let at = view.order.proof;
     let records = ctx.store.read_from(drop_id, at.seq, 1).await?;
-    let record = records.first().ok_or_else(|| Error::Internal(format!("record {} of {drop_id} is missing", at.seq)))?;
+    let record = records
+        .first()
+        .ok_or_else(|| Error::Internal(format!("record {} of {drop_id} is missing", at.seq)))?;
     receipt::make(record, &ledger.secret, at).map_err(|error| Error::Internal(error.to_string()))
 }
 
@@ -134,8 +199,12 @@ async fn on_order(
     let unknown = || Error::not_found(Reason::OrderNotFound, "order", order_id);
     match ctx.ledgers.call(drop_id, command, time_left).await {
         Ok((_, Answer::Order(view))) => Ok(*view),
-        Ok((_, Answer::Refused(refusal))) => Err(with_order_id(refusals::refused(drop_id, refusal), order_id)),
-        Ok((_, Answer::Drop(_))) => Err(Error::Internal("an order's call was answered with a drop".to_owned())),
+        Ok((_, Answer::Refused(refusal))) => {
+            Err(with_order_id(refusals::refused(drop_id, refusal), order_id))
+        }
+        Ok((_, Answer::Drop(_))) => Err(Error::Internal(
+            "an order's call was answered with a drop".to_owned(),
+        )),
         // No ledger, no order. Whether there is a drop is nobody's business here.
         Err(LedgerError::NotFrozen(_) | LedgerError::UnknownDrop) => Err(unknown()),
         Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
@@ -150,4 +219,3 @@ fn with_order_id(mut error: Error, order_id: OrderId) -> Error {
     }
     error
 }
-

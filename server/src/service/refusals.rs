@@ -11,23 +11,33 @@ pub(super) fn no_answer(drop_id: DropId, error: LedgerError) -> Error {
     match error {
         LedgerError::UnknownDrop => Error::not_found(Reason::DropNotFound, "drop", drop_id),
         LedgerError::NotFrozen(drop) => not_open(&drop),
-        LedgerError::Overloaded => Error::Overloaded { retry_after: std::time::Duration::from_millis(200) },
-        LedgerError::Unavailable(cause) => {
-            Error::Unavailable { retry_after: std::time::Duration::from_millis(250), cause }
-        }
+        LedgerError::Overloaded => Error::Overloaded {
+            retry_after: std::time::Duration::from_millis(200),
+        },
+        LedgerError::Unavailable(cause) => Error::Unavailable {
+            retry_after: std::time::Duration::from_millis(250),
+            cause,
+        },
     }
 }
 
 /// The refusal of a drop whose row still rules.
 pub(super) fn not_open(drop: &Drop) -> Error {
-    if drop.cancelled { refused(drop.drop_id, Refusal::DropCancelled) } else { opens(drop.drop_id, drop.opens_at) }
+    if drop.cancelled {
+        refused(drop.drop_id, Refusal::DropCancelled)
+    } else {
+        opens(drop.drop_id, drop.opens_at)
+    }
 }
 
 fn opens(drop_id: DropId, opens_at: Timestamp) -> Error {
     Error::Refused {
         reason: Reason::DropNotOpen,
         message: format!("the drop opens at {opens_at}"),
-        metadata: vec![("dropId", drop_id.to_string()), ("opensAt", opens_at.to_string())],
+        metadata: vec![
+            ("dropId", drop_id.to_string()),
+            ("opensAt", opens_at.to_string()),
+        ],
     }
 }
 
@@ -35,22 +45,37 @@ fn opens(drop_id: DropId, opens_at: Timestamp) -> Error {
 pub(super) fn refused(drop_id: DropId, refusal: Refusal) -> Error {
     let mut metadata = vec![("dropId", drop_id.to_string())];
     let (reason, message) = match refusal {
-        Refusal::SoldOut { item_id, requested, available, held } => {
+        Refusal::SoldOut {
+            item_id,
+            requested,
+            available,
+            held,
+        } => {
             metadata.extend([
                 ("itemId", item_id.to_string()),
                 ("requested", requested.to_string()),
                 ("available", available.to_string()),
                 ("held", held.to_string()),
             ]);
-            (Reason::SoldOut, format!("{requested} wanted of item {item_id}, {available} available, {held} held"))
+            (
+                Reason::SoldOut,
+                format!("{requested} wanted of item {item_id}, {available} available, {held} held"),
+            )
         }
         Refusal::NotOpen { opens_at } => return opens(drop_id, opens_at),
         Refusal::Ended => (Reason::DropEnded, "the drop has ended".to_owned()),
         Refusal::DropCancelled => (Reason::DropCancelled, "the drop is cancelled".to_owned()),
-        Refusal::LimitReached { item_id, limit, owned } => {
+        Refusal::LimitReached {
+            item_id,
+            limit,
+            owned,
+        } => {
             metadata.extend(item_id.map(|id| ("itemId", id.to_string())));
             metadata.extend([("limit", limit.to_string()), ("owned", owned.to_string())]);
-            (Reason::BuyerLimitReached, format!("{limit} units per buyer, {owned} held or bought already"))
+            (
+                Reason::BuyerLimitReached,
+                format!("{limit} units per buyer, {owned} held or bought already"),
+            )
         }
         Refusal::TooManyHolds { open_order_id } => {
             metadata.extend(open_order_id.map(|id| ("openOrderId", id.to_string())));
@@ -65,22 +90,36 @@ pub(super) fn refused(drop_id: DropId, refusal: Refusal) -> Error {
                 ("currencyCode", total.currency.to_string()),
                 ("totalMinor", total.amount_minor.to_string()),
             ]);
-            (Reason::PriceChanged, format!("the total is {} {}", total.amount_minor, total.currency))
+            (
+                Reason::PriceChanged,
+                format!("the total is {} {}", total.amount_minor, total.currency),
+            )
         }
         Refusal::OrderState(state) => {
             metadata.push(("state", state.as_str().to_owned()));
-            (Reason::OrderState, format!("the order is {}", state.as_str()))
+            (
+                Reason::OrderState,
+                format!("the order is {}", state.as_str()),
+            )
         }
-        Refusal::RequestIdReused => {
-            (Reason::RequestIdReused, "this request id was used with other content".to_owned())
-        }
-        Refusal::RequestIdVoid => {
-            (Reason::RequestIdVoid, "this request id was refused before: take a new one".to_owned())
-        }
+        Refusal::RequestIdReused => (
+            Reason::RequestIdReused,
+            "this request id was used with other content".to_owned(),
+        ),
+        Refusal::RequestIdVoid => (
+            Reason::RequestIdVoid,
+            "this request id was refused before: take a new one".to_owned(),
+        ),
         Refusal::UnknownItem(_) => return Error::Invalid(vec![unknown_item("item_id")]),
-        Refusal::UnknownOrder(order_id) => return Error::not_found(Reason::OrderNotFound, "order", order_id),
+        Refusal::UnknownOrder(order_id) => {
+            return Error::not_found(Reason::OrderNotFound, "order", order_id);
+        }
     };
-    Error::Refused { reason, message, metadata }
+    Error::Refused {
+        reason,
+        message,
+        metadata,
+    }
 }
 
 /// The violation of naming an item that the drop does not have.
@@ -92,5 +131,9 @@ pub(super) fn unknown_item(field: impl Into<String>) -> Violation {
 pub(super) fn unknown_items(drop: &Drop, lines: &[Line]) -> Error {
     let is_known = |line: &Line| drop.items.iter().any(|item| item.item_id == line.item_id);
     let unknown = lines.iter().enumerate().filter(|(_, line)| !is_known(line));
-    Error::Invalid(unknown.map(|(i, _)| unknown_item(format!("lines[{i}].item_id"))).collect())
+    Error::Invalid(
+        unknown
+            .map(|(i, _)| unknown_item(format!("lines[{i}].item_id")))
+            .collect(),
+    )
 }

@@ -1,10 +1,11 @@
+use futures::future::join_all;
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     env::Env as _,
-    service::testing::{TestEnv, context, kind, signed_up},
+    service::testing::{CROWDED, ROUGH, TestEnv, context, context_with, kind, signed_up},
 };
 
 fn text(tokens: &Tokens) -> &str {
@@ -172,22 +173,17 @@ async fn signing_out_ends_this_session_only() {
     assert!(refresh(&ctx, &laptop.refresh_token).await.is_ok());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn parallel_refreshes_get_one_successor() {
-    let (ctx, _) = context();
-    for round in 0..40 {
-        let first = signed_up(&ctx, &format!("ann{round}")).await.tokens;
-        let tasks: Vec<_> = (0..50)
-            .map(|_| {
-                let (ctx, token) = (ctx.clone(), first.refresh_token.clone());
-                tokio::spawn(async move { refresh(&ctx, &token).await.unwrap() })
-            })
-            .collect();
-        let answers = futures::future::try_join_all(tasks).await.unwrap();
+    for seed in 0..40 {
+        let (ctx, _) = context_with(CROWDED, seed);
+        let first = signed_up(&ctx, "ann").await.tokens;
+        let answers = join_all((0..50).map(|_| refresh(&ctx, &first.refresh_token))).await;
+        let successor = answers[0].as_ref().unwrap();
         assert!(
             answers
                 .iter()
-                .all(|tokens| text(tokens) == text(&answers[0]))
+                .all(|answer| text(answer.as_ref().unwrap()) == text(successor))
         );
         let session_id = RefreshToken::parse(text(&first)).unwrap().session_id;
         let session = ctx.store.get_session(session_id).await.unwrap().unwrap();
@@ -195,6 +191,54 @@ async fn parallel_refreshes_get_one_successor() {
             (session.generation, session.version, session.is_ended),
             (2, 2, false)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_thief_racing_the_owner_ends_the_family() {
+    for seed in 0..40 {
+        let (ctx, _) = context_with(CROWDED, seed);
+        let first = signed_up(&ctx, "ann").await.tokens;
+        let second = refresh(&ctx, &first.refresh_token).await.unwrap();
+        let third = refresh(&ctx, &second.refresh_token).await.unwrap();
+        let (stolen, own) = tokio::join!(
+            refresh(&ctx, &first.refresh_token),
+            refresh(&ctx, &third.refresh_token)
+        );
+        assert_eq!(kind(&stolen.unwrap_err()), "UNAUTHENTICATED");
+        let newest = own.map_or(third.refresh_token, |fourth| fourth.refresh_token);
+        assert_eq!(refused(&ctx, &newest).await, "UNAUTHENTICATED");
+    }
+}
+
+/// Repeats a call as clients do.
+async fn until_answered(ctx: &Context, token: &SecretString) -> Result<Tokens> {
+    loop {
+        match refresh(ctx, token).await {
+            Err(Error::Unavailable { .. }) => {}
+            answer => return answer,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_repeats_gets_through_a_store_that_fails() {
+    for seed in 0..200 {
+        let (ctx, _) = context_with(ROUGH, seed);
+        let first = loop {
+            if let Ok(tokens) = start(&ctx, AccountId::new(Uuid::now_v7())).await {
+                break tokens;
+            }
+        };
+        let answers = join_all((0..5).map(|_| until_answered(&ctx, &first.refresh_token))).await;
+        let second = answers[0].as_ref().unwrap();
+        assert!(
+            answers
+                .iter()
+                .all(|answer| text(answer.as_ref().unwrap()) == text(second))
+        );
+        let third = until_answered(&ctx, &second.refresh_token).await.unwrap();
+        assert_eq!(RefreshToken::parse(text(&third)).unwrap().generation, 3);
     }
 }
 

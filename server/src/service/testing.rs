@@ -17,9 +17,15 @@ use super::{
 };
 use crate::{
     auth::{AccessTokens, Keys, PasswordCost, Passwords},
-    domain::Timestamp,
-    env::{BoxFuture, Env, SystemEnv},
-    store::embedded::EmbeddedStore,
+    domain::{ProcessId, Timestamp},
+    env::{BoxFuture, Env, SharedEnv, SystemEnv},
+    jobs::Timer,
+    ledger::Registry,
+    store::{
+        SharedStore,
+        embedded::EmbeddedStore,
+        faulty::{FaultPlan, Faulty, Odds},
+    },
 };
 
 /// The system's environment, but for its clock.
@@ -38,8 +44,14 @@ impl Env for TestEnv {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
     }
 
+    /// Lets other tasks go ahead up to seven times, by `span`: races without waiting.
     fn sleep(&self, span: Duration) -> BoxFuture<()> {
-        SystemEnv.sleep(span)
+        let turns = span.as_micros() % 8;
+        Box::pin(async move {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+        })
     }
 
     fn spawn(&self, name: &'static str, task: BoxFuture<()>) {
@@ -56,17 +68,54 @@ impl Env for TestEnv {
 }
 
 pub(crate) fn context() -> (Context, Arc<TestEnv>) {
+    context_with(FaultPlan::default(), 0)
+}
+
+/// With a store that misbehaves by `plan` and `seed`.
+pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>) {
     let env = Arc::new(TestEnv(AtomicI64::new(SystemEnv.now().micros())));
+    let shared: SharedEnv = Arc::<TestEnv>::clone(&env);
+    let inner = Arc::new(EmbeddedStore::in_memory().unwrap());
     let keys = Arc::new(Keys::generate().unwrap());
+    let store: SharedStore = Arc::new(Faulty::new(inner, Arc::clone(&shared), plan, seed));
+    let process_id = ProcessId::new(shared.uuid());
     let ctx = Context {
-        env: Arc::<TestEnv>::clone(&env),
-        store: Arc::new(EmbeddedStore::in_memory().unwrap()),
+        ledgers: Registry::new(Arc::clone(&shared), Arc::clone(&store), process_id),
+        timer: Timer::new(Arc::clone(&shared)),
+        env: shared,
+        store,
         passwords: Arc::new(Passwords::start(PasswordCost::CHEAP).unwrap()),
         tokens: Arc::new(AccessTokens::new(Arc::clone(&keys)).unwrap()),
         keys,
     };
     (ctx, env)
 }
+
+/// One call in five fails somehow, and every call gives way to others.
+pub(crate) const ROUGH: FaultPlan = FaultPlan::uniform(
+    Odds {
+        refuse: 0.05,
+        lose: 0.05,
+        hide_outcome: 0.05,
+        duplicate: 0.05,
+        late: 0.0,
+        delay: 1.0,
+    },
+    Duration::from_millis(1),
+);
+
+/// Nothing fails, but every call gives way to others.
+pub(crate) const CROWDED: FaultPlan = FaultPlan::uniform(
+    Odds {
+        refuse: 0.0,
+        lose: 0.0,
+        hide_outcome: 0.0,
+        duplicate: 0.0,
+        late: 0.0,
+        delay: 1.0,
+    },
+    Duration::from_millis(1),
+);
 
 pub(crate) fn sign_up_as(name: &str) -> SignUp {
     SignUp {

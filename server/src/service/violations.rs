@@ -15,6 +15,22 @@ impl Violations {
             .map_err(|problem| self.0.push(Violation::new(field, problem.to_string())))
             .ok()
     }
+
+    /// Notes a violation.
+    pub fn note(&mut self, field: &str, rule: &str) {
+        self.0.push(Violation::new(field, rule));
+    }
+
+    /// Notes violations that were found elsewhere.
+    pub fn extend(&mut self, violations: Vec<Violation>) {
+        self.0.extend(violations);
+    }
+
+    /// Whether nothing is wrong so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl From<Violations> for Error {

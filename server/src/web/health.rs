@@ -10,5 +10,8 @@ pub fn router(readiness: Readiness) -> Router {
         None => (StatusCode::OK, "ready".into()),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
     };
-    Router::new().route("/healthz", get(async || "alive")).route("/readyz", get(readyz)).with_state(readiness)
+    Router::new()
+        .route("/healthz", get(async || "alive"))
+        .route("/readyz", get(readyz))
+        .with_state(readiness)
 }

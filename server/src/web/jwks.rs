@@ -10,7 +10,10 @@ use axum::{
 pub fn router(jwks: &serde_json::Value) -> Router {
     let body: bytes::Bytes = jwks.to_string().into();
     let answer = move || {
-        let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "public, max-age=300")];
+        let headers = [
+            (CONTENT_TYPE, "application/jwk-set+json"),
+            (CACHE_CONTROL, "public, max-age=300"),
+        ];
         std::future::ready((headers, body.clone()))
     };
     Router::new().route("/.well-known/jwks.json", get(answer))

@@ -19,7 +19,9 @@ impl MetricsServer {
     /// # Errors
     /// If the address can't be bound.
     pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await? })
+        Ok(Self {
+            listener: TcpListener::bind(address).await?,
+        })
     }
 
     /// Where it listens.
@@ -37,9 +39,14 @@ impl MetricsServer {
     pub async fn serve(self, metrics: PrometheusHandle, stop: CancellationToken) -> io::Result<()> {
         let render = move || {
             let text = metrics.render();
-            std::future::ready(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+            std::future::ready((
+                [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+                text,
+            ))
         };
         let router = Router::new().route("/metrics", get(render));
-        axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        axum::serve(self.listener, router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
     }
 }

@@ -348,7 +348,9 @@ fn sale(line: &Line) -> crate::ledger::entry::Move {
 /// What the lines cost. Saturates: the limits on prices and quantities keep it far from there.
 fn total(terms: &Terms, lines: &[Line]) -> Result<i64, Refusal> {
     lines.iter().try_fold(0_i64, |total, line| {
-        let item = terms.item(line.item_id).ok_or(Refusal::UnknownItem(line.item_id))?;
+        let item = terms
+            .item(line.item_id)
+            .ok_or(Refusal::UnknownItem(line.item_id))?;
         Ok(total.saturating_add(
             item.unit_price_minor
                 .saturating_mul(i64::from(line.quantity)),
@@ -371,8 +373,9 @@ fn within_limits(terms: &Terms, buyer: &Buyer, lines: &[Line]) -> Result<(), Ref
         });
     }
     for line in lines {
-        let limit =
-            terms.item(line.item_id).map_or(0, |item| i64::from(item.limit_per_buyer));
+        let limit = terms
+            .item(line.item_id)
+            .map_or(0, |item| i64::from(item.limit_per_buyer));
         let owned = buyer.units_of(line.item_id);
         if exceeds(limit, owned, i64::from(line.quantity)) {
             return Err(Refusal::LimitReached {

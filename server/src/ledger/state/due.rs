@@ -7,7 +7,7 @@ use super::{
     model::{Phase, Position},
 };
 use crate::{
-    domain::{OrderId, Timestamp, drop::LedgerSecret, order::OrderState},
+    domain::{OrderId, Timestamp, drop::LedgerSecret},
     ledger::entry::{CloseReason, Entry, Event, ReleaseReason, Terms},
 };
 

@@ -34,7 +34,12 @@ pub(crate) struct Admit<S> {
 impl<S> Admit<S> {
     pub(super) fn new(inner: S, limits: &Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS)));
-        Self { inner, places, deadline_default: limits.deadline_default, deadline_max: limits.deadline_max }
+        Self {
+            inner,
+            places,
+            deadline_default: limits.deadline_default,
+            deadline_max: limits.deadline_max,
+        }
     }
 }
 
@@ -53,14 +58,23 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let Ok(asked) = asked_timeout(request.headers()) else {
-            return refuse(status::to_status(Error::invalid("grpc-timeout", "must be 1 to 8 digits and one of HMSmun")));
+            return refuse(status::to_status(Error::invalid(
+                "grpc-timeout",
+                "must be 1 to 8 digits and one of HMSmun",
+            )));
         };
         let Some(call) = request.extensions_mut().get_mut::<Call>() else {
             return refuse(status::internal("call without its extension"));
         };
-        let deadline = call.arrived_at + asked.unwrap_or(self.deadline_default).min(self.deadline_max);
+        let deadline = call.arrived_at
+            + asked
+                .unwrap_or(self.deadline_default)
+                .min(self.deadline_max);
         call.deadline = deadline;
-        let place = if call.method.is_some_and(|method| method.kind == Kind::Infrastructure) {
+        let place = if call
+            .method
+            .is_some_and(|method| method.kind == Kind::Infrastructure)
+        {
             None
         } else {
             match self.places.clone().try_acquire_owned() {
@@ -88,7 +102,9 @@ struct Malformed;
 /// The header `grpc-timeout`: at most 8 digits and a unit. `None` without the header.
 fn asked_timeout(headers: &http::HeaderMap) -> Result<Option<Duration>, Malformed> {
     let mut sent = headers.get_all("grpc-timeout").iter();
-    let Some(value) = sent.next() else { return Ok(None) };
+    let Some(value) = sent.next() else {
+        return Ok(None);
+    };
     if sent.next().is_some() {
         return Err(Malformed);
     }
@@ -96,7 +112,9 @@ fn asked_timeout(headers: &http::HeaderMap) -> Result<Option<Duration>, Malforme
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Malformed);
     }
-    let count = digits.iter().fold(0_u64, |count, digit| count * 10 + u64::from(digit - b'0'));
+    let count = digits
+        .iter()
+        .fold(0_u64, |count, digit| count * 10 + u64::from(digit - b'0'));
     let span = match unit {
         b'H' => Duration::from_secs(count * 3_600),
         b'M' => Duration::from_secs(count * 60),
@@ -116,7 +134,10 @@ mod tests {
     #[test]
     fn timeouts_are_digits_and_a_unit() {
         let parse = |text: &str| {
-            let headers = [(http::HeaderName::from_static("grpc-timeout"), text.parse().unwrap())];
+            let headers = [(
+                http::HeaderName::from_static("grpc-timeout"),
+                text.parse().unwrap(),
+            )];
             asked_timeout(&headers.into_iter().collect())
         };
         assert_eq!(parse("3H"), Ok(Some(Duration::from_secs(10_800))));
@@ -125,8 +146,23 @@ mod tests {
         assert_eq!(parse("250m"), Ok(Some(Duration::from_millis(250))));
         assert_eq!(parse("7u"), Ok(Some(Duration::from_micros(7))));
         assert_eq!(parse("1n"), Ok(Some(Duration::from_nanos(1))));
-        assert_eq!(parse("99999999H"), Ok(Some(Duration::from_secs(99_999_999 * 3_600))));
-        for bad in ["", "S", "1", "1 S", "-1S", "+1S", "1.5S", "123456789S", "1s", "1h", "1SS"] {
+        assert_eq!(
+            parse("99999999H"),
+            Ok(Some(Duration::from_secs(99_999_999 * 3_600)))
+        );
+        for bad in [
+            "",
+            "S",
+            "1",
+            "1 S",
+            "-1S",
+            "+1S",
+            "1.5S",
+            "123456789S",
+            "1s",
+            "1h",
+            "1SS",
+        ] {
             assert_eq!(parse(bad), Err(Malformed), "{bad}");
         }
         assert_eq!(asked_timeout(&http::HeaderMap::new()), Ok(None));

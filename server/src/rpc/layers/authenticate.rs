@@ -61,13 +61,19 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let method = request.extensions().get::<Call>().and_then(|call| call.method);
-        let Some(method) = method else { return refuse(status::unimplemented()) };
+        let method = request
+            .extensions()
+            .get::<Call>()
+            .and_then(|call| call.method);
+        let Some(method) = method else {
+            return refuse(status::unimplemented());
+        };
         let Ok(caller) = caller(method, request.headers(), &self.verify) else {
             return refuse(status::unauthenticated());
         };
         if let Some(caller) = caller {
-            tracing::Span::current().record("account_id", tracing::field::display(caller.account_id));
+            tracing::Span::current()
+                .record("account_id", tracing::field::display(caller.account_id));
             if let Some(call) = request.extensions_mut().get_mut::<Call>() {
                 call.caller = Some(caller);
             }
@@ -97,12 +103,19 @@ fn caller(method: &Method, headers: &HeaderMap, verify: &Verify) -> Result<Optio
 /// The token in the one `authorization` header; `None` without the header.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Bad> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = sent.next() else { return Ok(None) };
+    let Some(value) = sent.next() else {
+        return Ok(None);
+    };
     if sent.next().is_some() {
         return Err(Bad);
     }
-    let (scheme, token) = value.to_str().map_err(|_| Bad)?.split_once(' ').ok_or(Bad)?;
-    let good = scheme.eq_ignore_ascii_case("bearer") && (1..=TOKEN_BYTES_MAX).contains(&token.len());
+    let (scheme, token) = value
+        .to_str()
+        .map_err(|_| Bad)?
+        .split_once(' ')
+        .ok_or(Bad)?;
+    let good =
+        scheme.eq_ignore_ascii_case("bearer") && (1..=TOKEN_BYTES_MAX).contains(&token.len());
     if good { Ok(Some(token)) } else { Err(Bad) }
 }
 
@@ -122,12 +135,23 @@ mod tests {
     }
 
     fn headers(values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_str(value).unwrap())).collect()
+        values
+            .iter()
+            .map(|value| (AUTHORIZATION, HeaderValue::from_str(value).unwrap()))
+            .collect()
     }
 
     fn who(access: Access, kind: Kind, values: &[&str]) -> Result<Option<Caller>, Bad> {
         let verify = Verify(Arc::new(|token| (token == "good").then(ann)));
-        caller(&Method { path: "/s/m", access, kind }, &headers(values), &verify)
+        caller(
+            &Method {
+                path: "/s/m",
+                access,
+                kind,
+            },
+            &headers(values),
+            &verify,
+        )
     }
 
     #[test]
@@ -145,10 +169,32 @@ mod tests {
     #[test]
     fn a_bad_token_is_refused_even_where_none_is_needed() {
         let long = format!("Bearer {}", "x".repeat(TOKEN_BYTES_MAX + 1));
-        for bad in ["Bearer bad", "Bearer ", "Bearer", "Basic good", "good", &long] {
-            assert_eq!(who(Access::Public, Kind::Business, &[bad]), Err(Bad), "{bad}");
-            assert_eq!(who(Access::Public, Kind::Credentials, &[bad]), Ok(None), "{bad}");
+        for bad in [
+            "Bearer bad",
+            "Bearer ",
+            "Bearer",
+            "Basic good",
+            "good",
+            &long,
+        ] {
+            assert_eq!(
+                who(Access::Public, Kind::Business, &[bad]),
+                Err(Bad),
+                "{bad}"
+            );
+            assert_eq!(
+                who(Access::Public, Kind::Credentials, &[bad]),
+                Ok(None),
+                "{bad}"
+            );
         }
-        assert_eq!(who(Access::Public, Kind::Business, &["Bearer good", "Bearer good"]), Err(Bad));
+        assert_eq!(
+            who(
+                Access::Public,
+                Kind::Business,
+                &["Bearer good", "Bearer good"]
+            ),
+            Err(Bad)
+        );
     }
 }

@@ -38,7 +38,8 @@ impl KeyExtractor for ByNetwork {
 
     fn extract<T>(&self, request: &Request<T>) -> Result<IpAddr, GovernorError> {
         let call = request.extensions().get::<Call>();
-        call.map(|call| call.peer.network()).ok_or(GovernorError::UnableToExtractKey)
+        call.map(|call| call.peer.network())
+            .ok_or(GovernorError::UnableToExtractKey)
     }
 }
 
@@ -57,8 +58,13 @@ impl KeyExtractor for ByCaller {
     type Key = CallerKey;
 
     fn extract<T>(&self, request: &Request<T>) -> Result<CallerKey, GovernorError> {
-        let call = request.extensions().get::<Call>().ok_or(GovernorError::UnableToExtractKey)?;
-        let account = call.caller.map(|caller| CallerKey::Account(caller.account_id));
+        let call = request
+            .extensions()
+            .get::<Call>()
+            .ok_or(GovernorError::UnableToExtractKey)?;
+        let account = call
+            .caller
+            .map(|caller| CallerKey::Account(caller.account_id));
         Ok(account.unwrap_or_else(|| CallerKey::Network(call.peer.network())))
     }
 }
@@ -96,7 +102,12 @@ impl Flood {
     }
 
     pub(super) fn credentials<S>(&self, inner: S) -> CredentialsGuard<S> {
-        layer(&self.credentials, "network and kind", self.limits.credentials).layer(inner)
+        layer(
+            &self.credentials,
+            "network and kind",
+            self.limits.credentials,
+        )
+        .layer(inner)
     }
 
     /// Forgets who has not called for long; without it the counters grow with each new address.
@@ -108,8 +119,13 @@ impl Flood {
 }
 
 fn config<K: KeyExtractor>(key: K, rate: Rate) -> Option<Arc<GovernorConfig<K, NoOpMiddleware>>> {
-    let mut builder = GovernorConfigBuilder::<PeerIpKeyExtractor, NoOpMiddleware>::default().key_extractor(key);
-    builder.period(rate.period).burst_size(rate.burst).finish().map(Arc::new)
+    let mut builder =
+        GovernorConfigBuilder::<PeerIpKeyExtractor, NoOpMiddleware>::default().key_extractor(key);
+    builder
+        .period(rate.period)
+        .burst_size(rate.burst)
+        .finish()
+        .map(Arc::new)
 }
 
 fn layer<K: KeyExtractor>(
@@ -117,16 +133,21 @@ fn layer<K: KeyExtractor>(
     subject: &'static str,
     rate: Rate,
 ) -> GovernorLayer<K, NoOpMiddleware, Body> {
-    GovernorLayer::new(config.clone()).error_handler(move |error| refusal(&error, subject, rate).into_http())
+    GovernorLayer::new(config.clone())
+        .error_handler(move |error| refusal(&error, subject, rate).into_http())
 }
 
 fn refusal(error: &GovernorError, subject: &str, rate: Rate) -> tonic::Status {
     match error {
         // The wait comes in whole seconds, rounded down.
-        GovernorError::TooManyRequests { wait_time, .. } => {
-            status::rate_limited(rate.period.max(Duration::from_secs(*wait_time)), subject, &rate.rule())
+        GovernorError::TooManyRequests { wait_time, .. } => status::rate_limited(
+            rate.period.max(Duration::from_secs(*wait_time)),
+            subject,
+            &rate.rule(),
+        ),
+        GovernorError::UnableToExtractKey | GovernorError::Other { .. } => {
+            status::internal("call without its extension")
         }
-        GovernorError::UnableToExtractKey | GovernorError::Other { .. } => status::internal("call without its extension"),
     }
 }
 
@@ -152,7 +173,10 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let method = request.extensions().get::<Call>().and_then(|call| call.method);
+        let method = request
+            .extensions()
+            .get::<Call>()
+            .and_then(|call| call.method);
         if method.is_some_and(|method| method.kind == Kind::Credentials) {
             Either::Left(self.limited.call(request))
         } else {

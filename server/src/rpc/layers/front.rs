@@ -39,7 +39,11 @@ impl Front {
         deadline_max: Duration,
     ) -> Self {
         let halves = Halves { grpc, web };
-        Self { cors: cors(allowed_origins).layer(halves.clone()), halves, deadline_max }
+        Self {
+            cors: cors(allowed_origins).layer(halves.clone()),
+            halves,
+            deadline_max,
+        }
     }
 
     /// Answers a request.
@@ -101,7 +105,10 @@ impl Service<Request<Incoming>> for Halves {
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
 
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Infallible>> {
         // Both halves are always ready: neither queues.
         std::task::Poll::Ready(Ok(()))
     }
@@ -118,7 +125,9 @@ impl Service<Request<Incoming>> for Halves {
             (false, None) => None,
         };
         if let Some(refusal) = refusal {
-            return Box::pin(std::future::ready(Ok(refusal.into_response().map(Body::new))));
+            return Box::pin(std::future::ready(Ok(refusal
+                .into_response()
+                .map(Body::new))));
         }
         let answer = self.web.clone().oneshot(request.map(axum::body::Body::new));
         Box::pin(async move { answer.await.map(|response| response.map(Body::new)) })
@@ -126,7 +135,9 @@ impl Service<Request<Incoming>> for Halves {
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|sent| sent.as_bytes().starts_with(b"application/grpc"))
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|sent| sent.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// A [`Front`] that all connections share.

@@ -36,7 +36,10 @@ pub(crate) struct Guard<S> {
 
 impl<S> Guard<S> {
     pub(super) fn new(inner: S) -> Self {
-        Self { inner, metrics: Arc::new(RpcMetrics::new()) }
+        Self {
+            inner,
+            metrics: Arc::new(RpcMetrics::new()),
+        }
     }
 }
 
@@ -62,11 +65,20 @@ where
                 call.method = method;
                 // At the level of errors, so that it is there for every line that is printed.
                 let id = call.correlation_id.as_str();
-                (tracing::error_span!("rpc", method = name, correlation_id = id, account_id = tracing::field::Empty), call.arrived_at)
+                (
+                    tracing::error_span!(
+                        "rpc",
+                        method = name,
+                        correlation_id = id,
+                        account_id = tracing::field::Empty
+                    ),
+                    call.arrived_at,
+                )
             }
             None => (Span::none(), Instant::now()),
         };
-        let mut observed = Observed::new(self.metrics.clone(), index, name, span.clone(), arrived_at);
+        let mut observed =
+            Observed::new(self.metrics.clone(), index, name, span.clone(), arrived_at);
         let answer = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.inner.call(request))));
         let answer = async move {
             let answer = match answer {
@@ -79,7 +91,11 @@ where
             };
             // A status among the headers ends the call; else it comes after the messages.
             observed.note(response.headers_mut());
-            let observed = if observed.code.is_some() { None } else { Some(observed) };
+            let observed = if observed.code.is_some() {
+                None
+            } else {
+                Some(observed)
+            };
             Ok(response.map(|inner| ObservedBody { inner, observed }))
         };
         Box::pin(answer.instrument(span))
@@ -115,14 +131,29 @@ struct Observed {
 }
 
 impl Observed {
-    fn new(metrics: Arc<RpcMetrics>, index: Option<usize>, name: &'static str, span: Span, arrived_at: Instant) -> Self {
+    fn new(
+        metrics: Arc<RpcMetrics>,
+        index: Option<usize>,
+        name: &'static str,
+        span: Span,
+        arrived_at: Instant,
+    ) -> Self {
         metrics.begun();
-        Self { metrics, index, name, span, arrived_at, code: None }
+        Self {
+            metrics,
+            index,
+            name,
+            span,
+            arrived_at,
+            code: None,
+        }
     }
 
     fn note(&mut self, headers: &HeaderMap) {
         let code = headers.get(Status::GRPC_STATUS);
-        self.code = code.map(|code| Code::from_bytes(code.as_bytes())).or(self.code);
+        self.code = code
+            .map(|code| Code::from_bytes(code.as_bytes()))
+            .or(self.code);
     }
 }
 
@@ -133,7 +164,10 @@ impl Drop for Observed {
         self.metrics.ended(self.index, code, took);
         let (method, code_name, ms) = (self.name, code_name(code), took.as_secs_f64() * 1e3);
         self.span.in_scope(|| {
-            if matches!(code, Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable) {
+            if matches!(
+                code,
+                Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable
+            ) {
                 tracing::info!(method, code = code_name, ms, "call failed");
             } else {
                 tracing::debug!(method, code = code_name, ms, "call");
@@ -152,9 +186,14 @@ impl http_body::Body for ObservedBody {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
-        let Poll::Ready(Some(Ok(mut frame))) = polled else { return polled };
+        let Poll::Ready(Some(Ok(mut frame))) = polled else {
+            return polled;
+        };
         if let Some(trailers) = frame.trailers_mut() {
             if let Some(status) = foreign(trailers) {
                 trailers.clear();

@@ -24,12 +24,7 @@ use super::{
     unread::{Unread, Watched},
 };
 use crate::{
-    rpc::{
-        App,
-        call::Peer,
-        layers::front::SharedFront,
-        limits::Limits,
-    },
+    rpc::{App, call::Peer, layers::front::SharedFront, limits::Limits},
     telemetry::names,
 };
 
@@ -57,11 +52,23 @@ impl Connections {
     pub(super) fn new(app: &App, tls: Option<TlsAcceptor>, stop: CancellationToken) -> Self {
         let (front, limits) = (app.front.clone(), app.limits.clone());
         let protocols = protocols(&limits);
-        Self { shared: Arc::new(Shared { front, limits, tls, protocols, stop }) }
+        Self {
+            shared: Arc::new(Shared {
+                front,
+                limits,
+                tls,
+                protocols,
+                stop,
+            }),
+        }
     }
 
     /// Serves one connection to its end.
-    pub(super) fn serve(&self, stream: TcpStream, peer: Peer) -> impl Future<Output = ()> + Send + 'static {
+    pub(super) fn serve(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let shared = self.shared.clone();
         async move {
             prepare(&stream);
@@ -125,12 +132,22 @@ impl Shared {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let unread = Unread::default();
-        let service = ConnectionService { front: self.front.clone(), peer, unread: unread.clone() };
-        let mut connection = pin!(self.protocols.serve_connection(TokioIo::new(stream), service));
+        let service = ConnectionService {
+            front: self.front.clone(),
+            peer,
+            unread: unread.clone(),
+        };
+        let mut connection = pin!(
+            self.protocols
+                .serve_connection(TokioIo::new(stream), service)
+        );
         // Set when the connection is asked to end: what then still has to be cut, and when.
         let mut grace: Option<(Instant, &'static str)> = None;
-        let mut old = pin!(sleep_until(Instant::now() + jittered(self.limits.connection_age)));
-        let mut check = tokio::time::interval((self.limits.unread / 4).max(Duration::from_millis(1)));
+        let mut old = pin!(sleep_until(
+            Instant::now() + jittered(self.limits.connection_age)
+        ));
+        let mut check =
+            tokio::time::interval((self.limits.unread / 4).max(Duration::from_millis(1)));
         loop {
             tokio::select! {
                 biased;

@@ -22,7 +22,9 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("taken", &self.taken.lock().total).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("taken", &self.taken.lock().total)
+            .finish_non_exhaustive()
     }
 }
 
@@ -42,9 +44,15 @@ pub(super) struct Seat {
 
 impl Seats {
     pub(super) fn new(total_max: usize, per_network_max: usize) -> Self {
-        let shared =
-            Shared { taken: Mutex::default(), total_max, per_network_max, gauge: gauge!(names::CONNECTIONS) };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            taken: Mutex::default(),
+            total_max,
+            per_network_max,
+            gauge: gauge!(names::CONNECTIONS),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// `None` if a cap is reached.
@@ -60,7 +68,10 @@ impl Seats {
         taken.by_network.insert(network, of_network + 1);
         taken.total += 1;
         self.shared.gauge.increment(1.0);
-        Some(Seat { shared: self.shared.clone(), network })
+        Some(Seat {
+            shared: self.shared.clone(),
+            network,
+        })
     }
 }
 

@@ -29,7 +29,12 @@ pub(super) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<Sni
             break; // HTTP/1, or garbage that its parser refuses
         }
     }
-    Ok(Sniffed { stream, first, read, given: 0 })
+    Ok(Sniffed {
+        stream,
+        first,
+        read,
+        given: 0,
+    })
 }
 
 /// A stream whose first bytes were looked at.
@@ -61,7 +66,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Sniffed<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Sniffed<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -92,7 +101,11 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_looked_at_are_read_again() {
-        for sent in [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nabc"[..], b"GET / HTTP/1.1\r\n\r\n", b"PRI * HTTP/1.1\r\n"] {
+        for sent in [
+            &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nabc"[..],
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"PRI * HTTP/1.1\r\n",
+        ] {
             let mut sniffed = sniff(sent).await.unwrap();
             let mut read = Vec::new();
             sniffed.read_to_end(&mut read).await.unwrap();

@@ -86,4 +86,12 @@ impl RequestStore for EmbeddedStore {
         })
         .await
     }
+
+    async fn get_request(&self, key: &RequestKey) -> Result<Option<RequestRow>> {
+        let (now, key) = (self.env.now(), request_key(key));
+        self.read(|snapshot| {
+            let stored = snapshot.get(REQUEST_IDS, &key, decode::<StoredRequest>)?;
+            Ok(stored.filter(|it| it.expires_at > now).map(|it| it.row))
+        })
+    }
 }

@@ -33,6 +33,7 @@ pub enum Method {
     GetSession,
     UpdateSession,
     ClaimRequest,
+    GetRequest,
 }
 
 /// Calls that share their odds.
@@ -75,7 +76,8 @@ impl Method {
             | Self::GetCreator
             | Self::GetEmailClaim
             | Self::GetHandleClaim
-            | Self::GetSession => Class::Read,
+            | Self::GetSession
+            | Self::GetRequest => Class::Read,
         }
     }
 }

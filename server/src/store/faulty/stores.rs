@@ -206,4 +206,9 @@ impl<S: RequestStore + ?Sized> RequestStore for Faulty<S> {
         self.call(Method::ClaimRequest, || self.inner.claim_request(key, row))
             .await
     }
+
+    async fn get_request(&self, key: &RequestKey) -> Result<Option<RequestRow>> {
+        self.call(Method::GetRequest, || self.inner.get_request(key))
+            .await
+    }
 }
