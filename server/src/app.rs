@@ -4,7 +4,7 @@ pub mod admin;
 pub mod drop_list;
 mod start_error;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::{IpAddr, SocketAddr}, path::Path, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -107,7 +107,13 @@ impl App {
         let public = rpc::App::new(rpc::services(&ctx), setup).await?;
 
         let listen = config.server.listen;
-        let busy = |flag, address| move |source| StartError::Listen { flag, address, source };
+        let busy = |flag, address| {
+            move |source| StartError::Listen {
+                flag,
+                address,
+                source,
+            }
+        };
         let has_tls = tls.is_some();
         let server = rpc::Server::bind(listen, public, tls).map_err(busy("--listen", listen))?;
         let address = server.local_addr().map_err(busy("--listen", listen))?;
@@ -124,8 +130,14 @@ impl App {
         let admin = open_admin(config, &ctx);
 
         let (stop, stop_rest) = (CancellationToken::new(), CancellationToken::new());
-        let timer = ctx.timer.clone().run(ctx.store.clone(), ctx.ledgers.clone(), stop_rest.clone());
-        let mut rest = vec![tokio::spawn(timer), tokio::spawn(sweep(ctx.clone(), stop_rest.clone()))];
+        let timer =
+            ctx.timer
+                .clone()
+                .run(ctx.store.clone(), ctx.ledgers.clone(), stop_rest.clone());
+        let mut rest = vec![
+            tokio::spawn(timer),
+            tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
+        ];
         if let Some((server, handle, _)) = metrics {
             let (upkeep, until) = (telemetry::upkeep(handle.clone()), stop_rest.clone());
             rest.push(tokio::spawn(async move {
@@ -136,7 +148,18 @@ impl App {
         }
         let serving = tokio::spawn(server.serve(stop.clone()));
         readiness.set_ready();
-        Ok(Self { ctx, address, metrics_address, has_tls, readiness, stop, stop_rest, serving, rest, admin })
+        Ok(Self {
+            ctx,
+            address,
+            metrics_address,
+            has_tls,
+            readiness,
+            stop,
+            stop_rest,
+            serving,
+            rest,
+            admin,
+        })
     }
 
     /// Where the public port listens: the port is known even if 0 was asked for.
@@ -156,11 +179,14 @@ impl App {
     pub fn endpoint(&self) -> String {
         let scheme = if self.has_tls { "https" } else { "http" };
         let port = self.address.port();
-        match self.address {
-            SocketAddr::V4(at) if at.ip().is_unspecified() => format!("{scheme}://127.0.0.1:{port}"),
-            SocketAddr::V6(at) if at.ip().is_unspecified() => format!("{scheme}://[::1]:{port}"),
-            address => format!("{scheme}://{address}"),
-        }
+        let ip = self.address.ip();
+        let host = match ip {
+            IpAddr::V4(_) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+            IpAddr::V6(_) if ip.is_unspecified() => "[::1]".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        format!("{scheme}://{host}:{port}")
     }
 
     /// Stops within `grace`: not ready, no new connections, calls in flight finished, writers settled, store closed.
@@ -175,7 +201,16 @@ impl App {
     }
 
     async fn stop_in_order(self, what: &mut &'static str) {
-        let Self { ctx, readiness, stop, stop_rest, serving, rest, admin, .. } = self;
+        let Self {
+            ctx,
+            readiness,
+            stop,
+            stop_rest,
+            serving,
+            rest,
+            admin,
+            ..
+        } = self;
         readiness.set_not_ready("stopping");
         stop.cancel();
         // Tasks of ours don't panic; if one did, the others are stopped all the same.
@@ -203,7 +238,11 @@ impl App {
 
 fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
     let env: SharedEnv = Arc::new(SystemEnv);
-    let in_data = config.store.data.as_ref().map(|data| data.join(KEY_FILE_NAME));
+    let in_data = config
+        .store
+        .data
+        .as_ref()
+        .map(|data| data.join(KEY_FILE_NAME));
     let keys = match config.auth.key_file.as_ref().or(in_data.as_ref()) {
         Some(path) => key_file::load_or_create(path)?,
         None => Keys::generate()?,
@@ -227,15 +266,23 @@ fn verify(ctx: &Context) -> Arc<rpc::VerifyFn> {
 }
 
 async fn open_store(config: &Config) -> Result<SharedStore, StartError> {
-    let options = Options { cache_bytes: config.store.cache_mib << 20, ..Options::default() };
+    let options = Options {
+        cache_bytes: config.store.cache_mib << 20,
+        ..Options::default()
+    };
     let data = config.store.data.clone();
     let open = move || match data {
-        Some(data) => EmbeddedStore::open(&data, options).map_err(|source| StartError::store(data, source)),
-        None => EmbeddedStore::in_memory_with(options).map_err(|source| StartError::store("memory".into(), source)),
+        Some(data) => {
+            EmbeddedStore::open(&data, options).map_err(|source| StartError::store(data, source))
+        }
+        None => EmbeddedStore::in_memory_with(options)
+            .map_err(|source| StartError::store("memory".into(), source)),
     };
     // After a crash the whole file is verified first.
     let opened = tokio::task::spawn_blocking(open).await;
-    Ok(Arc::new(opened.map_err(|error| StartError::Task(error.to_string()))??))
+    Ok(Arc::new(
+        opened.map_err(|error| StartError::Task(error.to_string()))??,
+    ))
 }
 
 /// Tools do without if it can't be opened; selling does not depend on them.
@@ -246,8 +293,15 @@ fn open_admin(config: &Config, ctx: &Context) -> Option<AdminSocket> {
 }
 
 fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
-    let (Some(cert), Some(key)) = (&config.server.tls_cert, &config.server.tls_key) else { return Ok(None) };
-    let read = |path: &Path| std::fs::read(path).map_err(|source| StartError::TlsFile { path: path.to_owned(), source });
+    let (Some(cert), Some(key)) = (&config.server.tls_cert, &config.server.tls_key) else {
+        return Ok(None);
+    };
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| StartError::TlsFile {
+            path: path.to_owned(),
+            source,
+        })
+    };
     Ok(Some(serve::tls_config(&read(cert)?, &read(key)?)?))
 }
 
@@ -260,11 +314,15 @@ fn origins(config: &Config) -> Result<Vec<HeaderValue>, StartError> {
 
 /// Goes on with what dead processes left, once; a store that fails is tried again.
 async fn sweep(ctx: Context, stop: CancellationToken) {
-    while let Some(swept) = stop.run_until_cancelled(jobs::sweep(&ctx.store, &ctx.ledgers)).await {
+    while let Some(swept) = stop
+        .run_until_cancelled(jobs::sweep(&ctx.store, &ctx.ledgers))
+        .await
+    {
         match swept {
             Ok(count) => return tracing::debug!(count, "ledgers taken over"),
             Err(error) => tracing::warn!(%error, "open ledgers can't be read"),
         }
-        stop.run_until_cancelled(tokio::time::sleep(SWEEP_AGAIN_AFTER)).await;
+        stop.run_until_cancelled(tokio::time::sleep(SWEEP_AGAIN_AFTER))
+            .await;
     }
 }

@@ -83,9 +83,16 @@ impl Error {
 
 fn told(error: &service::Error) -> String {
     match error {
-        service::Error::Unauthenticated => "the data directory has accounts with the demo addresses and other passwords".to_owned(),
+        service::Error::Unauthenticated => {
+            "the data directory has accounts with the demo addresses and other passwords".to_owned()
+        }
         service::Error::Invalid(violations) => format!("{violations:?}"),
-        other => other.to_string(),
+        other @ (service::Error::Refused { .. }
+        | service::Error::NotFound { .. }
+        | service::Error::Overloaded { .. }
+        | service::Error::Unavailable { .. }
+        | service::Error::DeadlineExceeded
+        | service::Error::Internal(_)) => other.to_string(),
     }
 }
 
@@ -98,13 +105,21 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Config(args) => print_config(&args),
-        Command::Ledger { command: LedgerCommand::Show(args) } => ledger::show(args).await,
-        Command::Ledger { command: LedgerCommand::Verify(args) } => ledger::verify(args).await,
+        Command::Ledger {
+            command: LedgerCommand::Show(args),
+        } => ledger::show(args).await,
+        Command::Ledger {
+            command: LedgerCommand::Verify(args),
+        } => ledger::verify(args).await,
     }
 }
 
 fn print_config(args: &ConfigArgs) -> Result<(), Error> {
-    let profile = if args.dev { Profile::Dev } else { Profile::Serve };
+    let profile = if args.dev {
+        Profile::Dev
+    } else {
+        Profile::Serve
+    };
     let loaded = load(profile, &args.settings)?;
     print(&loaded.to_toml())
 }
@@ -112,7 +127,8 @@ fn print_config(args: &ConfigArgs) -> Result<(), Error> {
 /// Settings from defaults, the file, the environment and flags.
 fn load(profile: Profile, settings: &args::Settings) -> Result<Loaded, Error> {
     // Names and values that are no text can't be settings of ours.
-    let environment = std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
+    let environment = std::env::vars_os()
+        .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
     Ok(config::load(Layers {
         profile,
         file: settings.config.clone(),

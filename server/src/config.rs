@@ -93,7 +93,10 @@ impl Auth {
     /// What a password hash costs.
     #[must_use]
     pub fn password_cost(&self) -> PasswordCost {
-        PasswordCost { memory_kib: self.password_memory_kib, iterations: self.password_iterations }
+        PasswordCost {
+            memory_kib: self.password_memory_kib,
+            iterations: self.password_iterations,
+        }
     }
 }
 
@@ -111,10 +114,20 @@ impl Config {
     pub fn new(profile: Profile) -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let (listen, cost, limits, shutdown, filter) = match profile {
-            Profile::Dev => (loopback(7400), PasswordCost::CHEAP, Limits::generous(), 5, "warn"),
-            Profile::Serve => {
-                (SocketAddr::from(([0, 0, 0, 0], 7400)), PasswordCost::STRONG, Limits::strict(), 30, "info")
-            }
+            Profile::Dev => (
+                loopback(7400),
+                PasswordCost::CHEAP,
+                Limits::generous(),
+                5,
+                "warn",
+            ),
+            Profile::Serve => (
+                SocketAddr::from(([0, 0, 0, 0], 7400)),
+                PasswordCost::STRONG,
+                Limits::strict(),
+                30,
+                "info",
+            ),
         };
         Self {
             server: Server {
@@ -125,14 +138,19 @@ impl Config {
                 cors_origins: Vec::new(),
                 shutdown: Duration::from_secs(shutdown),
             },
-            store: Store { data: None, cache_mib: 256 },
+            store: Store {
+                data: None,
+                cache_mib: 256,
+            },
             auth: Auth {
                 key_file: None,
                 password_memory_kib: cost.memory_kib,
                 password_iterations: cost.iterations,
             },
             limits,
-            log: Log { filter: filter.to_owned() },
+            log: Log {
+                filter: filter.to_owned(),
+            },
         }
     }
 }

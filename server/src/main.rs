@@ -15,14 +15,20 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     // Wrong flags end here, with clap's message and status 2.
     let cli = Cli::parse();
-    let Err(error) = run(cli) else { return ExitCode::SUCCESS };
-    let is_usage = error.downcast_ref::<cli::Error>().is_some_and(cli::Error::is_usage);
+    let Err(error) = run(cli) else {
+        return ExitCode::SUCCESS;
+    };
+    let is_usage = error
+        .downcast_ref::<cli::Error>()
+        .is_some_and(cli::Error::is_usage);
     eprintln!("livedrop: {error:#}");
     ExitCode::from(if is_usage { USAGE } else { 1 })
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(cli::run(cli));
     // Blocking work that has outlived the shutdown's bound must not hold the process.
     runtime.shutdown_background();

@@ -91,12 +91,19 @@ async fn serve(listener: UnixListener, store: SharedStore, mut stopped: oneshot:
 /// Answers until the tool hangs up, is silent or writes what is no question.
 async fn converse(stream: UnixStream, store: SharedStore) {
     let mut stream = BufReader::new(stream);
-    while let Ok(Ok(Some(line))) = timeout(PATIENCE, protocol::read_line(&mut stream, protocol::CALL_BYTES_MAX)).await {
+    while let Ok(Ok(Some(line))) = timeout(
+        PATIENCE,
+        protocol::read_line(&mut stream, protocol::CALL_BYTES_MAX),
+    )
+    .await
+    {
         let answer = match serde_json::from_slice(&line) {
             Ok(call) => answer(&store, call).await,
             Err(error) => Answer::Failed(format!("not understood: {error}")),
         };
-        let Ok(line) = protocol::to_line(&answer) else { return };
+        let Ok(line) = protocol::to_line(&answer) else {
+            return;
+        };
         let sent = async {
             stream.write_all(&line).await?;
             stream.flush().await
@@ -109,13 +116,19 @@ async fn converse(stream: UnixStream, store: SharedStore) {
 
 async fn answer(store: &SharedStore, call: Call) -> Answer {
     let answered = match call {
-        Call::ReadFrom { ledger_id, seq, limit } => {
-            let page = store.read_from(ledger_id, seq, limit.clamp(1, verify::PAGE)).await;
+        Call::ReadFrom {
+            ledger_id,
+            seq,
+            limit,
+        } => {
+            let page = store
+                .read_from(ledger_id, seq, limit.clamp(1, verify::PAGE))
+                .await;
             page.map(|records| Answer::Records(records.into_iter().map(LedgerRow).collect()))
         }
-        Call::ListDrops { after } => {
-            crate::app::drop_list::page(&**store, after).await.map(Answer::Drops)
-        }
+        Call::ListDrops { after } => crate::app::drop_list::page(&**store, after)
+            .await
+            .map(Answer::Drops),
     };
     answered.unwrap_or_else(|error| Answer::Failed(error.to_string()))
 }

@@ -42,24 +42,51 @@ pub struct DropPage {
 /// If the store can't be read.
 pub async fn page(store: &dyn DropStore, after: Option<Cursor>) -> Result<DropPage> {
     let last_day = SystemEnv.now().day() + DAYS_AHEAD;
-    let mut cursor = after.unwrap_or(Cursor { day: FIRST_DAY, shard: 0, key: None });
+    let mut cursor = after.unwrap_or(Cursor {
+        day: FIRST_DAY,
+        shard: 0,
+        key: None,
+    });
     // The cursor may come from outside.
     cursor.day = cursor.day.max(FIRST_DAY);
     cursor.shard = cursor.shard.min(SHARDS - 1);
     let mut drop_ids = Vec::new();
     while cursor.day <= last_day {
         let limit = PAGE - drop_ids.len();
-        let request = PageRequest { after: cursor.key, limit, order: Order::Ascending };
-        let rows = store.list_drop_times(cursor.day, cursor.shard, request).await?;
+        let request = PageRequest {
+            after: cursor.key,
+            limit,
+            order: Order::Ascending,
+        };
+        let rows = store
+            .list_drop_times(cursor.day, cursor.shard, request)
+            .await?;
         drop_ids.extend(rows.iter().map(|row| row.key.drop_id));
         cursor = match rows.last() {
-            Some(row) => Cursor { key: Some(row.key), ..cursor },
-            None if cursor.shard + 1 < SHARDS => Cursor { shard: cursor.shard + 1, key: None, ..cursor },
-            None => Cursor { day: cursor.day + 1, shard: 0, key: None },
+            Some(row) => Cursor {
+                key: Some(row.key),
+                ..cursor
+            },
+            None if cursor.shard + 1 < SHARDS => Cursor {
+                shard: cursor.shard + 1,
+                key: None,
+                ..cursor
+            },
+            None => Cursor {
+                day: cursor.day + 1,
+                shard: 0,
+                key: None,
+            },
         };
         if drop_ids.len() >= PAGE {
-            return Ok(DropPage { drop_ids, next: Some(cursor) });
+            return Ok(DropPage {
+                drop_ids,
+                next: Some(cursor),
+            });
         }
     }
-    Ok(DropPage { drop_ids, next: None })
+    Ok(DropPage {
+        drop_ids,
+        next: None,
+    })
 }

@@ -67,9 +67,11 @@ impl StartError {
 
 fn advice(flag: &str, kind: io::ErrorKind) -> String {
     let other = format!("choose another address with {flag}");
-    match kind {
-        io::ErrorKind::AddrInUse => format!("stop the program that does so, or {other} (port 0 takes a free one)"),
-        io::ErrorKind::PermissionDenied => format!("{other}, with a port above 1023"),
-        _ => other,
+    if kind == io::ErrorKind::AddrInUse {
+        format!("stop the program that does so, or {other} (port 0 takes a free one)")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!("{other}, with a port above 1023")
+    } else {
+        other
     }
 }

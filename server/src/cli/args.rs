@@ -8,11 +8,15 @@ use crate::domain::DropId;
 
 /// Live Drop: sells limited drops to everyone at once, and nothing twice.
 #[derive(Debug, Parser)]
-#[command(name = "livedrop", version, after_help = "\
+#[command(
+    name = "livedrop",
+    version,
+    after_help = "\
 Examples:
   livedrop dev                              a server to play with, with demo content
   livedrop serve --config livedrop.toml     a real server
-  livedrop ledger verify --all --data DIR   check every ledger of a store")]
+  livedrop ledger verify --all --data DIR   check every ledger of a store"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -113,9 +117,16 @@ impl Settings {
         let given = [
             ("--data", "store.data", &self.data),
             ("--listen", "server.listen", &self.listen),
-            ("--metrics-listen", "server.metrics_listen", &self.metrics_listen),
+            (
+                "--metrics-listen",
+                "server.metrics_listen",
+                &self.metrics_listen,
+            ),
         ];
-        given.into_iter().filter_map(|(flag, key, text)| Some((flag, key, text.clone()?))).collect()
+        given
+            .into_iter()
+            .filter_map(|(flag, key, text)| Some((flag, key, text.clone()?)))
+            .collect()
     }
 }
 
@@ -176,9 +187,14 @@ mod tests {
     #[test]
     fn flags_become_settings() {
         let cli = parse(&["dev", "--quiet", "--data", "d", "--listen", "127.0.0.1:0"]).unwrap();
-        let Command::Dev(args) = cli.command else { panic!("not dev") };
+        let Command::Dev(args) = cli.command else {
+            panic!("not dev")
+        };
         assert!(args.quiet);
-        let expected = [("--data", "store.data", "d".to_owned()), ("--listen", "server.listen", "127.0.0.1:0".to_owned())];
+        let expected = [
+            ("--data", "store.data", "d".to_owned()),
+            ("--listen", "server.listen", "127.0.0.1:0".to_owned()),
+        ];
         assert_eq!(args.settings.flags(), expected);
     }
 
@@ -208,10 +224,18 @@ mod tests {
     fn examples_are_there_and_right() {
         fn walk(command: &clap::Command, found: &mut Vec<String>) {
             let help = command.clone().render_long_help().to_string();
-            let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{}: no examples", command.get_name()));
-            let lines = examples.lines().map(str::trim).filter(|line| line.contains("livedrop ") && !line.contains('`'));
+            let (_, examples) = help
+                .split_once("Examples:\n")
+                .unwrap_or_else(|| panic!("{}: no examples", command.get_name()));
+            let lines = examples
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.contains("livedrop ") && !line.contains('`'));
             found.extend(lines.map(ToOwned::to_owned));
-            for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            for inner in command
+                .get_subcommands()
+                .filter(|inner| inner.get_name() != "help")
+            {
                 walk(inner, found);
             }
         }
@@ -221,9 +245,18 @@ mod tests {
         walk(&command, &mut examples);
         assert!(examples.len() >= 14, "{examples:?}");
         for example in examples {
-            let words = example.split("   ").next().unwrap().split(" > ").next().unwrap();
+            let words = example
+                .split("   ")
+                .next()
+                .unwrap()
+                .split(" > ")
+                .next()
+                .unwrap();
             let words = words.replace(" DROP ", &format!(" {DROP} "));
-            let args: Vec<_> = words.split(' ').skip_while(|word| *word != "livedrop").collect();
+            let args: Vec<_> = words
+                .split(' ')
+                .skip_while(|word| *word != "livedrop")
+                .collect();
             assert!(Cli::try_parse_from(&args).is_ok(), "{args:?}");
         }
     }

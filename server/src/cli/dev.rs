@@ -36,7 +36,10 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Error> {
 }
 
 fn temporary_directory() -> Result<TempDir, Error> {
-    tempfile::Builder::new().prefix("livedrop-").tempdir().map_err(Error::io("can't make a temporary directory"))
+    tempfile::Builder::new()
+        .prefix("livedrop-")
+        .tempdir()
+        .map_err(Error::io("can't make a temporary directory"))
 }
 
 /// A second server of the same person takes any free port for what nobody asked for.
@@ -53,8 +56,17 @@ fn choose_metrics_port(loaded: &mut Loaded, is_quiet: bool) {
 
 fn greeting(app: &App, config: &Config, is_temporary: bool, demo: &Demo) -> String {
     let endpoint = app.endpoint();
-    let data = config.store.data.as_deref().unwrap_or(Path::new("")).display();
-    let fate = if is_temporary { "temporary: removed at the end; keep it with --data DIR" } else { "kept" };
+    let data = config
+        .store
+        .data
+        .as_deref()
+        .unwrap_or(Path::new(""))
+        .display();
+    let fate = if is_temporary {
+        "temporary: removed at the end; keep it with --data DIR"
+    } else {
+        "kept"
+    };
     let mut text = String::new();
     // Writing to a text can't fail.
     let _ = write!(
@@ -70,7 +82,11 @@ Live Drop is running, for development: generous limits, cheap passwords.
     }
     let _ = write!(text, "  data             {data}  ({fate})\n\nDemo logins\n");
     for login in &demo::LOGINS {
-        let _ = writeln!(text, "  {:<8} {:<22} password {}", login.role, login.email, login.password);
+        let _ = writeln!(
+            text,
+            "  {:<8} {:<22} password {}",
+            login.role, login.email, login.password
+        );
     }
     let (open, soon) = (demo.open, demo.soon);
     let _ = write!(

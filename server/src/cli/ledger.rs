@@ -20,7 +20,8 @@ pub(super) async fn show(args: ShowArgs) -> Result<(), Error> {
     let mut newest: VecDeque<Row> = VecDeque::new();
     let mut seq = 1;
     loop {
-        let page = interruptible(source.ledgers().read_from(args.drop, seq, verify::PAGE)).await??;
+        let page =
+            interruptible(source.ledgers().read_from(args.drop, seq, verify::PAGE)).await??;
         let Some(last) = page.last() else { break };
         seq = last.seq + 1;
         for record in &page {
@@ -55,11 +56,17 @@ pub(super) async fn verify(args: VerifyArgs) -> Result<(), Error> {
                 break;
             }
         }
-        print(&format!("{} ledgers checked, {} wrong\n", tally.checked, tally.wrong))?;
+        print(&format!(
+            "{} ledgers checked, {} wrong\n",
+            tally.checked, tally.wrong
+        ))?;
     }
     match tally.wrong {
         0 => Ok(()),
-        wrong => Err(Error::Wrong { wrong, checked: tally.checked }),
+        wrong => Err(Error::Wrong {
+            wrong,
+            checked: tally.checked,
+        }),
     }
 }
 

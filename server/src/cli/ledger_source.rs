@@ -27,15 +27,23 @@ pub(super) enum LedgerSource {
 impl LedgerSource {
     pub(super) async fn open(data: &Path) -> Result<Self, Error> {
         let unreachable = format!("can't ask the server that has {} open", data.display());
-        if let Some(remote) = RemoteLedgers::connect(data).await.map_err(Error::io(unreachable))? {
+        if let Some(remote) = RemoteLedgers::connect(data)
+            .await
+            .map_err(Error::io(unreachable))?
+        {
             return Ok(Self::Running(remote));
         }
         // Opening makes a store where there is none.
         if !data.join(FILE_NAME).exists() {
-            return Err(Error::Usage(format!("there is no store in {}: say where it is with --data", data.display())));
+            return Err(Error::Usage(format!(
+                "there is no store in {}: say where it is with --data",
+                data.display()
+            )));
         }
         let store = EmbeddedStore::open(data, Options::default());
-        Ok(Self::Stopped(store.map_err(|error| StartError::store(data.to_owned(), error))?))
+        Ok(Self::Stopped(store.map_err(|error| {
+            StartError::store(data.to_owned(), error)
+        })?))
     }
 
     pub(super) fn ledgers(&self) -> &dyn LedgerStore {

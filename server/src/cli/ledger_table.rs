@@ -7,7 +7,15 @@ use crate::{
     store::LedgerRecord,
 };
 
-const HEAD: [&str; 7] = ["seq", "time", "available", "held", "sold", "hash", "entries"];
+const HEAD: [&str; 7] = [
+    "seq",
+    "time",
+    "available",
+    "held",
+    "sold",
+    "hash",
+    "entries",
+];
 
 /// A record as a line of the table, and its entries as lines below it.
 #[derive(Debug)]
@@ -39,12 +47,18 @@ impl Row {
 
 /// Enough of a hash to tell two apart.
 pub(super) fn hash_prefix(hash: &[u8; 32]) -> String {
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn read(record: &LedgerRecord) -> Result<Vec<Entry>, String> {
     let body = record::read_body(record).map_err(|error| error.to_string())?;
-    body.encoded.iter().map(|entry| codec::decode(entry).map_err(|error| error.to_string())).collect()
+    body.encoded
+        .iter()
+        .map(|entry| codec::decode(entry).map_err(|error| error.to_string()))
+        .collect()
 }
 
 /// As in `Held 12, Released 1`, in the order of first appearance.
@@ -57,7 +71,11 @@ fn summary(entries: &[Entry]) -> String {
             None => kinds.push((kind, 1)),
         }
     }
-    kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ")
+    kinds
+        .iter()
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn line(entry: &Entry) -> String {
@@ -65,7 +83,11 @@ fn line(entry: &Entry) -> String {
     for change in &entry.moves {
         let (available, held, sold) = (change.available, change.held, change.sold);
         // Writing to a text can't fail.
-        let _ = write!(line, "; {}: available {available:+}, held {held:+}, sold {sold:+}", change.item_id);
+        let _ = write!(
+            line,
+            "; {}: available {available:+}, held {held:+}, sold {sold:+}",
+            change.item_id
+        );
     }
     if let Some(call) = &entry.call {
         let _ = write!(line, "; {:?} by {}", call.method, call.caller_id);

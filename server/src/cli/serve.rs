@@ -15,10 +15,15 @@ pub(super) type Greeting = String;
 pub(super) async fn run(args: ServeArgs) -> Result<(), Error> {
     let config = load(Profile::Serve, &args.settings)?.config;
     if config.store.data.is_none() {
-        return Err(Error::Usage("say where data is kept: --data DIR, or `data` in [store] of the file".to_owned()));
+        return Err(Error::Usage(
+            "say where data is kept: --data DIR, or `data` in [store] of the file".to_owned(),
+        ));
     }
     run_until_signal(&config, async |app| {
-        let metrics = app.metrics_address().map(|at| format!(", metrics on http://{at}/metrics")).unwrap_or_default();
+        let metrics = app
+            .metrics_address()
+            .map(|at| format!(", metrics on http://{at}/metrics"))
+            .unwrap_or_default();
         Ok(format!("ready: listening on {}{metrics}\n", app.endpoint()))
     })
     .await
@@ -30,7 +35,10 @@ pub(super) async fn run_until_signal(
     greet: impl AsyncFnOnce(&App) -> Result<Greeting, Error>,
 ) -> Result<(), Error> {
     telemetry::install_logs(&config.log.filter)?;
-    let parts = Parts { metrics: Some(telemetry::install_metrics()?), ..Parts::default() };
+    let parts = Parts {
+        metrics: Some(telemetry::install_metrics()?),
+        ..Parts::default()
+    };
     let mut signals = EndSignals::listen().map_err(Error::io("can't listen for signals"))?;
     let app = tokio::select! {
         started = App::start_with(config, parts) => started?,

@@ -134,12 +134,18 @@ impl Merge {
         // A struct of plain fields always becomes a table.
         let table = Table::try_from(defaults).unwrap_or_default();
         let known = leaves(&table);
-        Self { table, known, origins: BTreeMap::new(), problems: Vec::new() }
+        Self {
+            table,
+            known,
+            origins: BTreeMap::new(),
+            problems: Vec::new(),
+        }
     }
 
     fn file(&mut self, path: PathBuf) {
         let read = fs::read_to_string(&path).map_err(|error| format!("can't be read: {error}"));
-        let parsed = read.and_then(|text| text.parse::<Table>().map_err(|error| syntax(&text, &error)));
+        let parsed =
+            read.and_then(|text| text.parse::<Table>().map_err(|error| syntax(&text, &error)));
         match parsed {
             Ok(table) => {
                 for (key, value) in leaves(&table) {
@@ -147,7 +153,11 @@ impl Merge {
                 }
             }
             Err(message) => {
-                self.problems.push(Problem { subject: path.display().to_string(), origin: None, message });
+                self.problems.push(Problem {
+                    subject: path.display().to_string(),
+                    origin: None,
+                    message,
+                });
             }
         }
     }
@@ -159,12 +169,21 @@ impl Merge {
             Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).ok(),
             Some(Value::Float(_)) => text.parse().map(Value::Float).ok(),
             Some(Value::Array(_)) => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                Some(Value::Array(parts.map(|part| Value::String(part.to_owned())).collect()))
+                let parts = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|part| !part.is_empty());
+                Some(Value::Array(
+                    parts.map(|part| Value::String(part.to_owned())).collect(),
+                ))
             }
             Some(Value::String(_) | Value::Datetime(_) | Value::Table(_)) | None => None,
         };
-        self.value(key, value.unwrap_or_else(|| Value::String(text.to_owned())), origin);
+        self.value(
+            key,
+            value.unwrap_or_else(|| Value::String(text.to_owned())),
+            origin,
+        );
     }
 
     fn value(&mut self, key: String, value: Value, origin: Origin) {
@@ -184,11 +203,19 @@ impl Merge {
         } else {
             self.hint(&key)
         };
-        self.problems.push(Problem { subject: key, origin: Some(origin), message });
+        self.problems.push(Problem {
+            subject: key,
+            origin: Some(origin),
+            message,
+        });
     }
 
     fn is_section(&self, key: &str) -> bool {
-        self.known.keys().any(|known| known.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
+        self.known.keys().any(|known| {
+            known
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
     }
 
     fn hint(&self, key: &str) -> String {
@@ -201,7 +228,10 @@ impl Merge {
             let names = strsim::normalized_damerau_levenshtein(last(key), last(known)) * 0.9;
             whole.max(names)
         };
-        let nearest = self.known.keys().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+        let nearest = self
+            .known
+            .keys()
+            .max_by(|a, b| alike(a).total_cmp(&alike(b)));
         match nearest.filter(|known| alike(known) >= ALIKE_MIN) {
             Some(known) => format!("no such key, did you mean {known}?"),
             None => "no such key; `livedrop config --print` shows all there are".to_owned(),
@@ -209,22 +239,40 @@ impl Merge {
     }
 
     fn finish(self, defaults: Config) -> Result<Loaded, Problems> {
-        let Self { table, origins, mut problems, .. } = self;
+        let Self {
+            table,
+            origins,
+            mut problems,
+            ..
+        } = self;
         // Never fails: each value was tried. The defaults only stand in where the compiler can't know that.
         let config = Config::deserialize(Value::Table(table)).unwrap_or(defaults);
-        problems.extend(check::check(&config).into_iter().map(|(key, message)| Problem {
-            subject: key.to_owned(),
-            origin: origins.get(key).cloned(),
-            message,
-        }));
-        if problems.is_empty() { Ok(Loaded { config, origins }) } else { Err(Problems(problems)) }
+        problems.extend(
+            check::check(&config)
+                .into_iter()
+                .map(|(key, message)| Problem {
+                    subject: key.to_owned(),
+                    origin: origins.get(key).cloned(),
+                    message,
+                }),
+        );
+        if problems.is_empty() {
+            Ok(Loaded { config, origins })
+        } else {
+            Err(Problems(problems))
+        }
     }
 }
 
 /// Where and what; never the line itself, which may hold a secret.
 fn syntax(text: &str, error: &toml::de::Error) -> String {
     let start = error.span().map_or(0, |span| span.start);
-    let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+    let line = text
+        .bytes()
+        .take(start)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1;
     format!("line {line}: {}", error.message().replace('\n', ", "))
 }
 
@@ -236,11 +284,13 @@ fn last(key: &str) -> &str {
 pub(super) fn leaves(table: &Table) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for (key, value) in table {
-        match value {
-            Value::Table(inner) if !inner.is_empty() => {
-                found.extend(leaves(inner).into_iter().map(|(rest, value)| (format!("{key}.{rest}"), value)));
-            }
-            value => drop(found.insert(key.clone(), value.clone())),
+        if let Value::Table(inner) = value
+            && !inner.is_empty()
+        {
+            let inner = leaves(inner).into_iter();
+            found.extend(inner.map(|(rest, value)| (format!("{key}.{rest}"), value)));
+        } else {
+            found.insert(key.clone(), value.clone());
         }
     }
     found

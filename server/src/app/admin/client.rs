@@ -33,12 +33,11 @@ impl RemoteLedgers {
     /// If one may be there but can't be reached, as without the permission.
     pub async fn connect(dir: &Path) -> io::Result<Option<Self>> {
         match UnixStream::connect(dir.join(SOCKET_NAME)).await {
-            Ok(stream) => Ok(Some(Self { stream: Mutex::new(BufReader::new(stream)) })),
-            // A name too long for a socket (`InvalidInput`) was too long for a server as well.
-            Err(error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidInput => Ok(None),
-                _ => Err(error),
-            },
+            Ok(stream) => Ok(Some(Self {
+                stream: Mutex::new(BufReader::new(stream)),
+            })),
+            Err(error) if says_nobody_listens(error.kind()) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -55,14 +54,24 @@ impl RemoteLedgers {
     }
 
     async fn ask(&self, call: &Call) -> Result<Answer> {
-        let lost = |error: io::Error| StoreError::Determinate(format!("the running server did not answer: {error}"));
+        let lost = |error: io::Error| {
+            StoreError::Determinate(format!("the running server did not answer: {error}"))
+        };
         let line = protocol::to_line(call).map_err(lost)?;
         let mut stream = self.stream.lock().await;
         stream.write_all(&line).await.map_err(lost)?;
-        let line = protocol::read_line(&mut *stream, protocol::ANSWER_BYTES_MAX).await.map_err(lost)?;
+        let line = protocol::read_line(&mut *stream, protocol::ANSWER_BYTES_MAX)
+            .await
+            .map_err(lost)?;
         let line = line.ok_or_else(|| lost(io::ErrorKind::UnexpectedEof.into()))?;
         serde_json::from_slice(&line).map_err(|error| lost(error.into()))
     }
+}
+
+/// A name too long for a socket (`InvalidInput`) was too long for a server as well.
+fn says_nobody_listens(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionRefused, InvalidInput, NotFound};
+    [ConnectionRefused, InvalidInput, NotFound].contains(&kind)
 }
 
 fn unexpected() -> StoreError {
@@ -83,8 +92,20 @@ impl LedgerStore for RemoteLedgers {
         read_only()
     }
 
-    async fn read_from(&self, ledger_id: DropId, seq: u64, limit: usize) -> Result<Vec<LedgerRecord>> {
-        match self.ask(&Call::ReadFrom { ledger_id, seq, limit }).await? {
+    async fn read_from(
+        &self,
+        ledger_id: DropId,
+        seq: u64,
+        limit: usize,
+    ) -> Result<Vec<LedgerRecord>> {
+        match self
+            .ask(&Call::ReadFrom {
+                ledger_id,
+                seq,
+                limit,
+            })
+            .await?
+        {
             Answer::Records(rows) => Ok(rows.into_iter().map(|row| row.0).collect()),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
             Answer::Drops(_) => Err(unexpected()),
@@ -99,7 +120,12 @@ impl LedgerStore for RemoteLedgers {
         read_only()
     }
 
-    async fn list_open(&self, _shard: u8, _after: Option<OpenLedger>, _limit: usize) -> Result<Vec<OpenLedger>> {
+    async fn list_open(
+        &self,
+        _shard: u8,
+        _after: Option<OpenLedger>,
+        _limit: usize,
+    ) -> Result<Vec<OpenLedger>> {
         read_only()
     }
 }

@@ -25,7 +25,11 @@ pub(super) const ANSWER_BYTES_MAX: u64 = 32 << 20;
 #[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Call {
     /// Records of a ledger in order, from `seq` on.
-    ReadFrom { ledger_id: DropId, seq: u64, limit: usize },
+    ReadFrom {
+        ledger_id: DropId,
+        seq: u64,
+        limit: usize,
+    },
     /// The drops there are, in the order of opening.
     ListDrops { after: Option<Cursor> },
 }
@@ -61,7 +65,10 @@ struct LedgerRecordFields {
     prev_hash: [u8; 32],
     #[serde(serialize_with = "hash_to_hex", deserialize_with = "hash_from_hex")]
     hash: [u8; 32],
-    #[serde(serialize_with = "body_to_base64", deserialize_with = "body_from_base64")]
+    #[serde(
+        serialize_with = "body_to_base64",
+        deserialize_with = "body_from_base64"
+    )]
     body: Bytes,
 }
 
@@ -71,7 +78,8 @@ fn hash_to_hex<S: Serializer>(hash: &[u8; 32], serializer: S) -> Result<S::Ok, S
 
 fn hash_from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
     let mut hash = [0; 32];
-    hex::decode_to_slice(String::deserialize(deserializer)?, &mut hash).map_err(D::Error::custom)?;
+    hex::decode_to_slice(String::deserialize(deserializer)?, &mut hash)
+        .map_err(D::Error::custom)?;
     Ok(hash)
 }
 
@@ -80,7 +88,10 @@ fn body_to_base64<S: Serializer>(body: &Bytes, serializer: S) -> Result<S::Ok, S
 }
 
 fn body_from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-    STANDARD.decode(String::deserialize(deserializer)?).map(Bytes::from).map_err(D::Error::custom)
+    STANDARD
+        .decode(String::deserialize(deserializer)?)
+        .map(Bytes::from)
+        .map_err(D::Error::custom)
 }
 
 /// A message and its end.
@@ -100,6 +111,9 @@ pub(super) async fn read_line(
     match line.last() {
         None => Ok(None),
         Some(b'\n') => Ok(Some(line)),
-        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a message was cut off or is too long")),
+        Some(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a message was cut off or is too long",
+        )),
     }
 }
