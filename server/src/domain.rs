@@ -1,5 +1,6 @@
 //! Pure types and rules: ids, time, money, reasons. No I/O, no tonic, no CQL, nothing of ours from outside this module.
 
+pub mod account;
 pub mod drop;
 pub mod id;
 pub mod money;

@@ -39,7 +39,9 @@ pub struct SystemEnv;
 
 impl Env for SystemEnv {
     fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 
@@ -51,7 +53,10 @@ impl Env for SystemEnv {
         tokio::spawn(task);
     }
 
-    #[expect(clippy::expect_used, reason = "a machine without randomness can't make tokens or ids: stopping is right")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a machine without randomness can't make tokens or ids: stopping is right"
+    )]
     fn fill_random(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the system's random source works");
     }

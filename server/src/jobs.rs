@@ -1,1 +1,7 @@
-//! (being written)
+//! Work that nobody calls for: opening and closing drops in time, going on with what dead processes left.
+
+pub mod sweeper;
+pub mod timer;
+
+pub use sweeper::sweep;
+pub use timer::Timer;

@@ -5,6 +5,7 @@
 //!
 //! Everything that can be right or wrong about stock is in [`state`]: no I/O, no clock, no randomness, no hash order.
 
+pub mod answer;
 pub mod codec;
 pub mod command;
 pub mod entry;
@@ -17,7 +18,9 @@ pub mod state;
 pub mod verify;
 pub mod writer;
 
+pub use answer::{Answer, DropView, OrderView};
 pub use command::{Command, Outcome, Refusal};
 pub use entry::{Call, Entry, Event, Line, Method, Move, Terms};
-pub use registry::Registry;
+
+pub use registry::{LedgerError, Registry};
 pub use state::StockState;

@@ -1,13 +1,21 @@
 //! Use cases: one file per family. They own all branching, talk to traits, and know neither tonic nor a backend.
 
 pub mod accounts;
+mod claims;
+pub mod context;
 pub mod drops;
 pub mod error;
 pub mod orders;
+mod refusals;
 pub mod requests;
 pub mod sessions;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod violations;
 
+pub use context::Context;
 pub use error::{Error, Violation};
+pub use violations::Violations;
 
 /// Short for what every use case returns.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -74,8 +74,14 @@ pub struct PageRequest<K> {
 }
 
 /// All storage traits as one object.
-pub trait Store: LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug {}
-impl<S: LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug> Store for S {}
+pub trait Store:
+    LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug
+{
+}
+impl<S: LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug> Store
+    for S
+{
+}
 
 /// Shared handle on a [`Store`].
 pub type SharedStore = Arc<dyn Store>;

@@ -1,1 +1,162 @@
-//! (being written)
+//! Logs and metrics of the process.
+
+use std::{io::IsTerminal as _, time::Duration};
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// The names of all metrics, so that they are found in one place. A new one is described in [`install_metrics`].
+pub mod names {
+    /// Calls answered, by `method` and `code`.
+    pub const RPC_REQUESTS: &str = "livedrop_rpc_requests_total";
+    /// Time from a call's head to the end of its answer, by `method`.
+    pub const RPC_SECONDS: &str = "livedrop_rpc_seconds";
+    /// Calls in progress.
+    pub const RPC_IN_FLIGHT: &str = "livedrop_rpc_in_flight";
+    /// Open connections.
+    pub const CONNECTIONS: &str = "livedrop_connections";
+    /// Connections closed by the server against the client's will, by `reason`.
+    pub const CONNECTIONS_CUT: &str = "livedrop_connections_cut_total";
+}
+
+/// Spans from a group commit in memory to the longest deadline; quantiles at the low end matter most.
+const SECONDS: &[f64] = &[
+    0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0,
+];
+
+/// How often measured values are moved into their buckets; until then each takes memory, scraped or not.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `RUST_LOG` or the setting is not a filter.
+    #[error("log filter {filter:?} is not understood")]
+    Filter {
+        /// As given.
+        filter: String,
+        /// What is wrong with it.
+        #[source]
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// A log or metrics recorder is installed already.
+    #[error("telemetry is installed already")]
+    Installed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Sends logs to standard error: readable on a terminal, JSON otherwise. `filter` as in `info,livedrop_server=debug`; `RUST_LOG` wins.
+/// Panics are logged too, with the correlation id of the call they happened in.
+///
+/// # Errors
+/// If the filter is malformed or logging is installed already.
+pub fn install_logs(filter: &str) -> Result<(), Error> {
+    let filter = std::env::var(EnvFilter::DEFAULT_ENV)
+        .ok()
+        .filter(|set| !set.is_empty())
+        .unwrap_or(filter.to_owned());
+    let env_filter =
+        EnvFilter::try_new(&filter).map_err(|source| Error::Filter { filter, source })?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(env_filter)
+        .with_writer(std::io::stderr);
+    let installed = if std::io::stderr().is_terminal() {
+        logs.with_target(false).try_init()
+    } else {
+        logs.json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
+    };
+    installed.map_err(Error::Installed)?;
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(location, cause = panic_text(panic.payload()), "panic");
+    }));
+    Ok(())
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("panic without a text")
+}
+
+/// Makes the process record metrics. Call it before anything that counts; the handle renders them for `/metrics`.
+///
+/// # Errors
+/// If a recorder is installed already.
+pub fn install_metrics() -> Result<PrometheusHandle, Error> {
+    let recorder = builder().map_err(|error| Error::Installed(error.into()))?;
+    let handle = recorder
+        .install_recorder()
+        .map_err(|error| Error::Installed(error.into()))?;
+    describe();
+    Ok(handle)
+}
+
+fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildError> {
+    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("seconds".to_owned()), SECONDS)
+}
+
+fn describe() {
+    describe_counter!(names::RPC_REQUESTS, "Calls answered, by method and code");
+    describe_histogram!(
+        names::RPC_SECONDS,
+        Unit::Seconds,
+        "Time from a call's head to the end of its answer"
+    );
+    describe_gauge!(names::RPC_IN_FLIGHT, "Calls in progress");
+    describe_gauge!(names::CONNECTIONS, "Open connections");
+    describe_counter!(
+        names::CONNECTIONS_CUT,
+        "Connections closed by the server against the client's will, by reason"
+    );
+}
+
+/// Keeps the recorder's memory bounded. Never ends; run it as a task of its own.
+pub async fn upkeep(metrics: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_have_help_and_buckets() {
+        let recorder = builder().unwrap().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            describe();
+            metrics::histogram!(names::RPC_SECONDS, "method" => "m").record(0.003);
+            metrics::counter!(names::RPC_REQUESTS, "method" => "m", "code" => "OK").increment(2);
+        });
+        let text = recorder.handle().render();
+        assert!(
+            text.contains("# HELP livedrop_rpc_requests_total Calls answered"),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"livedrop_rpc_requests_total{method="m",code="OK"} 2"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"livedrop_rpc_seconds_bucket{method="m",le="0.005"} 1"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"livedrop_rpc_seconds_bucket{method="m",le="0.0025"} 0"#),
+            "{text}"
+        );
+    }
+}

@@ -16,7 +16,11 @@ fn parse(text: &str) -> Result<Uuid, ParseIdError> {
         return Err(ParseIdError);
     }
     let id = Uuid::try_parse(text).map_err(|_| ParseIdError)?;
-    if id.is_nil() { Err(ParseIdError) } else { Ok(id) }
+    if id.is_nil() {
+        Err(ParseIdError)
+    } else {
+        Ok(id)
+    }
 }
 
 macro_rules! ids {

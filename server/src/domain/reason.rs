@@ -34,6 +34,7 @@ pub enum Reason {
     Unavailable,
     DeadlineExceeded,
     Internal,
+    Unimplemented,
 }
 
 impl Reason {
@@ -71,6 +72,7 @@ impl Reason {
             Self::Unavailable => "UNAVAILABLE",
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Internal => "INTERNAL",
+            Self::Unimplemented => "UNIMPLEMENTED",
         }
     }
 }

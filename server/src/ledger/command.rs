@@ -140,22 +140,41 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The reason as stored in a `Refused` entry; none for refusals that hold for ever without an entry.
+    /// The reason's name, for metrics and `Refused` entries.
     #[must_use]
-    pub const fn voids_as(&self) -> Option<&'static str> {
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::SoldOut { .. } => Some("SOLD_OUT"),
-            Self::NotOpen { .. } => Some("DROP_NOT_OPEN"),
-            Self::LimitReached { .. } => Some("BUYER_LIMIT_REACHED"),
-            Self::TooManyHolds { .. } => Some("TOO_MANY_HOLDS"),
-            Self::PriceChanged { .. } => Some("PRICE_CHANGED"),
-            Self::OrderState(_) => Some("ORDER_STATE"),
+            Self::SoldOut { .. } => "SOLD_OUT",
+            Self::NotOpen { .. } => "DROP_NOT_OPEN",
+            Self::Ended => "DROP_ENDED",
+            Self::DropCancelled => "DROP_CANCELLED",
+            Self::LimitReached { .. } => "BUYER_LIMIT_REACHED",
+            Self::TooManyHolds { .. } => "TOO_MANY_HOLDS",
+            Self::PriceChanged { .. } => "PRICE_CHANGED",
+            Self::OrderState(_) => "ORDER_STATE",
+            Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::RequestIdVoid => "REQUEST_ID_VOID",
+            Self::UnknownItem(_) => "INVALID_REQUEST",
+            Self::UnknownOrder(_) => "ORDER_NOT_FOUND",
+        }
+    }
+
+    /// Whether the refusal of a retry voids its request id. Not those that hold for every twin of the call.
+    #[must_use]
+    pub const fn voids(&self) -> bool {
+        match self {
+            Self::SoldOut { .. }
+            | Self::NotOpen { .. }
+            | Self::LimitReached { .. }
+            | Self::TooManyHolds { .. }
+            | Self::PriceChanged { .. }
+            | Self::OrderState(_) => true,
             Self::Ended
             | Self::DropCancelled
             | Self::RequestIdReused
             | Self::RequestIdVoid
             | Self::UnknownItem(_)
-            | Self::UnknownOrder(_) => None,
+            | Self::UnknownOrder(_) => false,
         }
     }
 }

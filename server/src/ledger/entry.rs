@@ -98,6 +98,16 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// One item's terms.
+    #[must_use]
+    pub fn item(&self, item_id: ItemId) -> Option<&TermsItem> {
+        let at = self
+            .items
+            .binary_search_by_key(&item_id, |item| item.item_id)
+            .ok()?;
+        self.items.get(at)
+    }
+
     /// The terms of a drop's frozen row.
     #[must_use]
     pub fn of(drop: &Drop) -> Self {
@@ -161,32 +171,74 @@ pub enum CloseReason {
 
 /// What happened. The table in the design's `ledger.md` is the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "fields are named after the stored format, which is documented in livedrop/internal/v1/ledger.proto")]
+#[allow(
+    missing_docs,
+    reason = "fields are named after the stored format, which is documented in livedrop/internal/v1/ledger.proto"
+)]
 pub enum Event {
     /// The terms, once, first.
     TermsFrozen { terms: Terms, secret: LedgerSecret },
     /// Selling started.
     WentLive,
     /// An order holds units.
-    Held { order_id: OrderId, buyer_id: AccountId, lines: Vec<Line>, expires_at: Timestamp, total_minor: i64 },
+    Held {
+        order_id: OrderId,
+        buyer_id: AccountId,
+        lines: Vec<Line>,
+        expires_at: Timestamp,
+        total_minor: i64,
+    },
     /// The provider is about to be asked.
-    PaymentStarted { order_id: OrderId, attempt: i32, amount_minor: i64, provider: String, payment_method: String },
+    PaymentStarted {
+        order_id: OrderId,
+        attempt: i32,
+        amount_minor: i64,
+        provider: String,
+        payment_method: String,
+    },
     /// The provider's answer is not final.
-    PaymentWaiting { order_id: OrderId, attempt: i32, reason: WaitReason, action_url: String },
+    PaymentWaiting {
+        order_id: OrderId,
+        attempt: i32,
+        reason: WaitReason,
+        action_url: String,
+    },
     /// The provider declined.
-    PaymentFailed { order_id: OrderId, attempt: i32, reason: String },
+    PaymentFailed {
+        order_id: OrderId,
+        attempt: i32,
+        reason: String,
+    },
     /// Held units are sold.
     Sold { order_id: OrderId, attempt: i32 },
     /// Units were taken again for a payment that came after the hold.
     SoldLate { order_id: OrderId, attempt: i32 },
     /// Held units are available again.
-    Released { order_id: OrderId, reason: ReleaseReason },
+    Released {
+        order_id: OrderId,
+        reason: ReleaseReason,
+    },
     /// Money is to go back.
-    RefundStarted { order_id: OrderId, attempt: i32, reason: String, restock: bool, amount_minor: i64, stray: bool },
+    RefundStarted {
+        order_id: OrderId,
+        attempt: i32,
+        reason: String,
+        restock: bool,
+        amount_minor: i64,
+        stray: bool,
+    },
     /// Money went back.
-    Refunded { order_id: OrderId, attempt: i32, stray: bool },
+    Refunded {
+        order_id: OrderId,
+        attempt: i32,
+        stray: bool,
+    },
     /// More units.
-    Restocked { item_id: ItemId, units: i64, reason: String },
+    Restocked {
+        item_id: ItemId,
+        units: i64,
+        reason: String,
+    },
     /// An item's available units reached the threshold.
     LowStock { item_id: ItemId },
     /// Nothing available, nothing held.

@@ -13,7 +13,11 @@ pub(super) struct Journaled<K, V> {
 
 impl<K, V> Default for Journaled<K, V> {
     fn default() -> Self {
-        Self { map: BTreeMap::new(), undo: Vec::new(), recording: false }
+        Self {
+            map: BTreeMap::new(),
+            undo: Vec::new(),
+            recording: false,
+        }
     }
 }
 

@@ -17,13 +17,10 @@ use uuid::Uuid;
 
 use super::{
     codec::{self, EncodedEntry},
-    entry::{Entry, Event},
+    entry::Entry,
     state::{FoldError, Item, Position, StockState},
 };
-use crate::{
-    domain::{DropId, Timestamp, drop::LedgerSecret},
-    store::LedgerRecord,
-};
+use crate::{domain::drop::LedgerSecret, store::LedgerRecord};
 
 /// Layout of the stored bytes.
 pub const FORMAT: u16 = 1;
@@ -85,27 +82,45 @@ impl Salts {
 /// Hash of an entry's private half.
 #[must_use]
 pub fn private_hash(salt: &Hash, private: &[u8]) -> Hash {
-    Sha256::new().chain_update([2]).chain_update(salt).chain_update(private).finalize().into()
+    Sha256::new()
+        .chain_update([2])
+        .chain_update(salt)
+        .chain_update(private)
+        .finalize()
+        .into()
 }
 
 /// Hash of an entry.
 #[must_use]
 pub fn leaf(public: &[u8], private_hash: &Hash) -> Hash {
     let length = u32::try_from(public.len()).unwrap_or(u32::MAX);
-    let hasher = Sha256::new().chain_update([0]).chain_update(length.to_be_bytes());
-    hasher.chain_update(public).chain_update(private_hash).finalize().into()
+    let hasher = Sha256::new()
+        .chain_update([0])
+        .chain_update(length.to_be_bytes());
+    hasher
+        .chain_update(public)
+        .chain_update(private_hash)
+        .finalize()
+        .into()
 }
 
 /// Hash of the counts.
 #[must_use]
 pub fn counts_hash(counts: &[u8]) -> Hash {
-    Sha256::new().chain_update([3]).chain_update(counts).finalize().into()
+    Sha256::new()
+        .chain_update([3])
+        .chain_update(counts)
+        .finalize()
+        .into()
 }
 
 /// Hash of a record.
 #[must_use]
 pub fn record_hash(prev_hash: &Hash, header: &[u8], leaves: &[Hash], counts_hash: &Hash) -> Hash {
-    let mut hasher = Sha256::new().chain_update([1]).chain_update(prev_hash).chain_update(header);
+    let mut hasher = Sha256::new()
+        .chain_update([1])
+        .chain_update(prev_hash)
+        .chain_update(header);
     for leaf in leaves {
         hasher.update(leaf);
     }
@@ -115,7 +130,10 @@ pub fn record_hash(prev_hash: &Hash, header: &[u8], leaves: &[Hash], counts_hash
 /// The counts of the items that the entries touched, as stored.
 #[must_use]
 pub fn encode_counts<'a>(state: &StockState, entries: impl Iterator<Item = &'a Entry>) -> Bytes {
-    let mut touched: Vec<_> = entries.flat_map(|entry| &entry.moves).map(|change| change.item_id).collect();
+    let mut touched: Vec<_> = entries
+        .flat_map(|entry| &entry.moves)
+        .map(|change| change.item_id)
+        .collect();
     touched.sort_unstable();
     touched.dedup();
     let count = |item: &Item| ItemCount {
@@ -124,7 +142,11 @@ pub fn encode_counts<'a>(state: &StockState, entries: impl Iterator<Item = &'a E
         held: item.held,
         sold: item.sold,
     };
-    let items = touched.into_iter().filter_map(|item_id| state.item(item_id)).map(count).collect();
+    let items = touched
+        .into_iter()
+        .filter_map(|item_id| state.item(item_id))
+        .map(count)
+        .collect();
     Counts { items }.encode_to_vec().into()
 }
 
@@ -151,8 +173,14 @@ pub fn build(
     let counts = encode_counts(state, entries.iter());
     let entry_count = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
     let leaves = leaves(salts, at.seq, &encoded);
-    let stored = encoded.into_iter().map(|entry| StoredEntry { public: entry.public, private: entry.private });
-    let body = RecordBody { entries: stored.collect(), counts: counts.clone() };
+    let stored = encoded.into_iter().map(|entry| StoredEntry {
+        public: entry.public,
+        private: entry.private,
+    });
+    let body = RecordBody {
+        entries: stored.collect(),
+        counts: counts.clone(),
+    };
     let mut record = LedgerRecord {
         ledger_id: state.ledger_id(),
         seq: at.seq,
@@ -168,14 +196,27 @@ pub fn build(
         hash: [0; 32],
         body: body.encode_to_vec().into(),
     };
-    record.hash = record_hash(&record.prev_hash, &header(&record, entry_count), &leaves, &counts_hash(&counts));
+    record.hash = record_hash(
+        &record.prev_hash,
+        &header(&record, entry_count),
+        &leaves,
+        &counts_hash(&counts),
+    );
     record
 }
 
 /// The leaves of a record's entries.
 #[must_use]
 pub fn leaves(salts: &Salts, seq: u64, entries: &[EncodedEntry]) -> Vec<Hash> {
-    (0..).zip(entries).map(|(i, entry)| leaf(&entry.public, &private_hash(&salts.of(seq, i), &entry.private))).collect()
+    (0..)
+        .zip(entries)
+        .map(|(i, entry)| {
+            leaf(
+                &entry.public,
+                &private_hash(&salts.of(seq, i), &entry.private),
+            )
+        })
+        .collect()
 }
 
 /// A record's body, read and checked against the record's bytes, but not against its hash.
@@ -192,7 +233,10 @@ pub struct Body {
 /// # Errors
 /// If it was written by a newer version, or is not canonical.
 pub fn read_body(record: &LedgerRecord) -> Result<Body, FoldError> {
-    let fail = |why: &str| FoldError::Record { seq: record.seq, why: why.to_owned() };
+    let fail = |why: &str| FoldError::Record {
+        seq: record.seq,
+        why: why.to_owned(),
+    };
     if record.format != FORMAT {
         return Err(fail("unknown format"));
     }
@@ -203,8 +247,14 @@ pub fn read_body(record: &LedgerRecord) -> Result<Body, FoldError> {
     if body.encode_to_vec() != record.body {
         return Err(fail("body is not canonical"));
     }
-    let encoded = body.entries.into_iter().map(|e| EncodedEntry { public: e.public, private: e.private });
-    Ok(Body { encoded: encoded.collect(), counts: body.counts })
+    let encoded = body.entries.into_iter().map(|e| EncodedEntry {
+        public: e.public,
+        private: e.private,
+    });
+    Ok(Body {
+        encoded: encoded.collect(),
+        counts: body.counts,
+    })
 }
 
 /// Folds a stored record: checks its place in the chain, its hash, each entry, and its counts against the fold's.
@@ -226,12 +276,17 @@ pub fn fold(state: &mut StockState, record: &LedgerRecord) -> Result<Vec<Entry>,
 }
 
 fn fold_unmarked(state: &mut StockState, record: &LedgerRecord) -> Result<Vec<Entry>, FoldError> {
-    let fail = |why: String| FoldError::Record { seq: record.seq, why };
+    let fail = |why: String| FoldError::Record {
+        seq: record.seq,
+        why,
+    };
     if record.ledger_id != state.ledger_id() || record.seq != state.seq() + 1 {
         return Err(fail(format!("expected record {}", state.seq() + 1)));
     }
     if record.prev_hash != state.head_hash() {
-        return Err(fail("prev_hash is not the hash of the record before".to_owned()));
+        return Err(fail(
+            "prev_hash is not the hash of the record before".to_owned(),
+        ));
     }
     if record.recorded_at < state.recorded_at() {
         return Err(fail("time runs backwards".to_owned()));
@@ -239,9 +294,16 @@ fn fold_unmarked(state: &mut StockState, record: &LedgerRecord) -> Result<Vec<En
     let body = read_body(record)?;
     let mut entries = Vec::with_capacity(body.encoded.len());
     for (index, encoded) in (0..).zip(&body.encoded) {
-        let entry = codec::decode(encoded).map_err(|error| fail(format!("entry {index}: {error}")))?;
-        let at = Position { seq: record.seq, index, recorded_at: record.recorded_at };
-        state.apply(&entry, at).map_err(|error| fail(format!("entry {index}: {error}")))?;
+        let entry =
+            codec::decode(encoded).map_err(|error| fail(format!("entry {index}: {error}")))?;
+        let at = Position {
+            seq: record.seq,
+            index,
+            recorded_at: record.recorded_at,
+        };
+        state
+            .apply(&entry, at)
+            .map_err(|error| fail(format!("entry {index}: {error}")))?;
         entries.push(entry);
     }
     check_hash(state, record, &body).map_err(|why| fail(why.to_owned()))?;
@@ -255,43 +317,21 @@ fn fold_unmarked(state: &mut StockState, record: &LedgerRecord) -> Result<Vec<En
 }
 
 fn check_hash(state: &StockState, record: &LedgerRecord, body: &Body) -> Result<(), &'static str> {
-    let secret = state.secret().ok_or("the first entry does not freeze terms")?;
+    let secret = state
+        .secret()
+        .ok_or("the first entry does not freeze terms")?;
     let leaves = leaves(&Salts::new(secret), record.seq, &body.encoded);
     let entry_count = u32::try_from(body.encoded.len()).map_err(|_| "too many entries")?;
     let header = header(record, entry_count);
-    if record_hash(&record.prev_hash, &header, &leaves, &counts_hash(&body.counts)) == record.hash {
+    if record_hash(
+        &record.prev_hash,
+        &header,
+        &leaves,
+        &counts_hash(&body.counts),
+    ) == record.hash
+    {
         Ok(())
     } else {
         Err("hash does not match the content")
     }
-}
-
-/// The order that an entry is about.
-#[must_use]
-pub fn order_of(event: &Event) -> Option<crate::domain::OrderId> {
-    match event {
-        Event::Held { order_id, .. }
-        | Event::PaymentStarted { order_id, .. }
-        | Event::PaymentWaiting { order_id, .. }
-        | Event::PaymentFailed { order_id, .. }
-        | Event::Sold { order_id, .. }
-        | Event::SoldLate { order_id, .. }
-        | Event::Released { order_id, .. }
-        | Event::RefundStarted { order_id, .. }
-        | Event::Refunded { order_id, .. } => Some(*order_id),
-        Event::TermsFrozen { .. }
-        | Event::WentLive
-        | Event::Restocked { .. }
-        | Event::LowStock { .. }
-        | Event::SoldOut
-        | Event::Refused { .. }
-        | Event::Closed { .. }
-        | Event::Sealed => None,
-    }
-}
-
-/// A record's place for logs.
-#[must_use]
-pub fn describe(ledger_id: DropId, seq: u64, recorded_at: Timestamp) -> String {
-    format!("{ledger_id} #{seq} at {recorded_at}")
 }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 pub use apply::FoldError;
 pub use decide::Decision;
-pub use model::{Item, Order, Phase, Position};
 use model::{Buyer, Replay, ReplayKey};
+pub use model::{Item, Order, Phase, Position};
 
 use super::{
     command::{Command, Outcome},
@@ -105,7 +105,11 @@ impl StockState {
     /// One item.
     #[must_use]
     pub fn item(&self, item_id: ItemId) -> Option<&Item> {
-        let at = self.core.items.binary_search_by_key(&item_id, |item| item.item_id).ok()?;
+        let at = self
+            .core
+            .items
+            .binary_search_by_key(&item_id, |item| item.item_id)
+            .ok()?;
         self.core.items.get(at)
     }
 
@@ -161,14 +165,21 @@ impl StockState {
     /// Units available, held and sold over all items.
     #[must_use]
     pub fn totals(&self) -> (i64, i64, i64) {
-        self.core.items.iter().fold((0, 0, 0), |(a, h, s), item| (a + item.available, h + item.held, s + item.sold))
+        self.core.items.iter().fold((0, 0, 0), |(a, h, s), item| {
+            (a + item.available, h + item.held, s + item.sold)
+        })
     }
 
     /// Decides a command and folds what it brings, with all that follows from it, at the position of the record that is being made.
     ///
     /// # Errors
     /// If the fold refuses its own decision, which is a bug.
-    pub fn execute(&mut self, command: &Command, at: &mut Position, entries: &mut Vec<Entry>) -> Result<Outcome, FoldError> {
+    pub fn execute(
+        &mut self,
+        command: &Command,
+        at: &mut Position,
+        entries: &mut Vec<Entry>,
+    ) -> Result<Outcome, FoldError> {
         let decision = self.decide(command, at.recorded_at);
         for entry in decision.entries {
             self.push(entry, at, entries)?;
@@ -178,7 +189,12 @@ impl StockState {
     }
 
     /// Applies an entry at `at` and notes it.
-    fn push(&mut self, entry: Entry, at: &mut Position, entries: &mut Vec<Entry>) -> Result<(), FoldError> {
+    fn push(
+        &mut self,
+        entry: Entry,
+        at: &mut Position,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FoldError> {
         self.apply(&entry, *at)?;
         at.index += 1;
         entries.push(entry);
@@ -188,7 +204,11 @@ impl StockState {
     /// Where the next record's first entry goes, at ledger time `now`.
     #[must_use]
     pub fn next_position(&self, now: Timestamp) -> Position {
-        Position { seq: self.seq() + 1, index: 0, recorded_at: self.ledger_time(now) }
+        Position {
+            seq: self.seq() + 1,
+            index: 0,
+            recorded_at: self.ledger_time(now),
+        }
     }
 
     /// Sets the mark to which [`rollback`](Self::rollback) returns.

@@ -1,1 +1,419 @@
-//! (being written)
+//! Drops: the row until the terms are frozen, the ledger from then on.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Context, Error, Result, Violation, refusals, requests, requests::Fingerprint};
+use crate::{
+    domain::{
+        AccountId, Currency, DropId, ItemId, RequestId, Timestamp,
+        drop::{Drop, Item, LedgerSecret},
+        reason::Reason,
+    },
+    ledger::{Answer, Call, Command, DropView, LedgerError, Method, Refusal},
+    store::{Cas, LedgerRecord, Put, drops::DropTime, drops::DropTimeKey, requests::RequestKey},
+};
+
+/// How far ahead a drop may be scheduled.
+pub const OPENS_AHEAD_MAX: Duration = Duration::from_secs(366 * 86_400);
+/// How long a drop may sell.
+pub const OPEN_FOR_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// Tries on a row that others change at the same time.
+const TRIES_MAX: usize = 16;
+
+/// A drop to be made, checked but for what depends on the time of the call.
+#[derive(Debug, Clone)]
+pub struct ScheduleDrop {
+    /// The client's key.
+    pub request_id: RequestId,
+    /// What people read.
+    pub title: String,
+    /// What people read below the title.
+    pub description: String,
+    /// Currency of all prices.
+    pub currency: Currency,
+    /// 1 to 100 items; ids are given when the drop is made.
+    pub items: Vec<ScheduleItem>,
+    /// Most units per buyer; 0 = no limit.
+    pub limit_per_buyer: i32,
+    /// When selling starts; `None` or past: now.
+    pub opens_at: Option<Timestamp>,
+    /// When selling stops.
+    pub ends_at: Timestamp,
+    /// How long an unpaid order keeps its units.
+    pub hold: Duration,
+    /// An item is low when this many units or fewer are available; 0 = never.
+    pub low_stock_threshold: i64,
+}
+
+/// An item of a drop to be made.
+#[derive(Debug, Clone)]
+pub struct ScheduleItem {
+    /// What buyers read.
+    pub title: String,
+    /// Units offered.
+    pub stock: i64,
+    /// Price of a unit, in minor units.
+    pub unit_price_minor: i64,
+    /// Most units per buyer; 0 = no limit.
+    pub limit_per_buyer: i32,
+}
+
+impl ScheduleDrop {
+    fn fingerprint(&self) -> [u8; 32] {
+        let items = i64::try_from(self.items.len()).unwrap_or(i64::MAX);
+        let mut print = Fingerprint::new("ScheduleDrop")
+            .text(&self.title)
+            .text(&self.description)
+            .text(self.currency.as_str())
+            .number(i64::from(self.limit_per_buyer))
+            .number(self.opens_at.map_or(0, Timestamp::micros))
+            .number(self.ends_at.micros())
+            .number(i64::try_from(self.hold.as_micros()).unwrap_or(i64::MAX))
+            .number(self.low_stock_threshold)
+            .number(items);
+        for item in &self.items {
+            print = print
+                .text(&item.title)
+                .number(item.stock)
+                .number(item.unit_price_minor)
+                .number(i64::from(item.limit_per_buyer));
+        }
+        print.finish()
+    }
+
+    fn into_row(
+        self,
+        drop_id: DropId,
+        creator_id: AccountId,
+        op_id: uuid::Uuid,
+        now: Timestamp,
+    ) -> Drop {
+        // Item ids follow from the drop's, so that a repeat of the call makes the same row.
+        let item = |(i, item): (usize, ScheduleItem)| Item {
+            item_id: item_id(drop_id, i),
+            title: item.title,
+            stock: item.stock,
+            unit_price_minor: item.unit_price_minor,
+            limit_per_buyer: item.limit_per_buyer,
+        };
+        Drop {
+            drop_id,
+            creator_id,
+            version: 1,
+            op_id,
+            title: self.title,
+            description: self.description,
+            currency: self.currency,
+            items: self.items.into_iter().enumerate().map(item).collect(),
+            limit_per_buyer: self.limit_per_buyer,
+            opens_at: self.opens_at.unwrap_or(now).max(now),
+            ends_at: self.ends_at,
+            hold: self.hold,
+            low_stock_threshold: self.low_stock_threshold,
+            created_at: now,
+            cancelled: false,
+            secret: None,
+        }
+    }
+}
+
+/// The drop's id with its place among the items mixed into the last bytes: ascending in the order of the items, and still a UUIDv7.
+fn item_id(drop_id: DropId, index: usize) -> ItemId {
+    let mut bytes = *drop_id.as_bytes();
+    let index = u16::try_from(index).unwrap_or(u16::MAX).to_be_bytes();
+    let [.., high, low] = &mut bytes;
+    [*high, *low] = index;
+    ItemId::new(uuid::Uuid::from_bytes(bytes))
+}
+
+/// What is wrong with a drop's times if the call comes `now`.
+#[must_use]
+pub fn time_violations(
+    opens_at: Option<Timestamp>,
+    ends_at: Timestamp,
+    now: Timestamp,
+) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let opens_at = opens_at.unwrap_or(now).max(now);
+    if opens_at > now + OPENS_AHEAD_MAX {
+        violations.push(Violation::new("opens_at", "must be at most 366 days ahead"));
+    }
+    if ends_at <= now {
+        violations.push(Violation::new("ends_at", "must be in the future"));
+    } else if ends_at <= opens_at {
+        violations.push(Violation::new("ends_at", "must be after opens_at"));
+    } else if ends_at > opens_at + OPEN_FOR_MAX {
+        violations.push(Violation::new(
+            "ends_at",
+            "must be at most 30 days after opens_at",
+        ));
+    }
+    violations
+}
+
+/// A drop with its stock.
+#[derive(Debug, Clone)]
+pub struct DropDetails {
+    /// The row.
+    pub drop: Arc<Drop>,
+    /// The ledger's view; `None` while the row rules.
+    pub ledger: Option<Arc<DropView>>,
+}
+
+impl DropDetails {
+    fn row(drop: Drop) -> Self {
+        Self {
+            drop: Arc::new(drop),
+            ledger: None,
+        }
+    }
+}
+
+/// Makes a drop. A drop without `opens_at` is live when this returns.
+///
+/// # Errors
+/// As `ScheduleDrop` of the contract.
+pub async fn schedule(
+    ctx: &Context,
+    caller: AccountId,
+    wish: ScheduleDrop,
+    time_left: Duration,
+) -> Result<DropDetails> {
+    if ctx.store.get_creator(caller).await?.is_none() {
+        return Err(Error::refused(Reason::NotCreator, "become a creator first"));
+    }
+    let now = ctx.env.now();
+    let (request_id, fingerprint) = (wish.request_id, wish.fingerprint());
+    let key = RequestKey {
+        caller_id: Some(caller),
+        method: "ScheduleDrop",
+        request_id,
+    };
+    let violations = time_violations(wish.opens_at, wish.ends_at, now);
+    // A late repeat of a call that was fine in its time is answered, not refused. A refused first try claims nothing.
+    if !violations.is_empty() && ctx.store.get_request(&key).await?.is_none() {
+        return Err(Error::Invalid(violations));
+    }
+    let claimed = requests::claim(ctx, key, fingerprint, || ctx.env.uuid()).await?;
+    let drop_id = DropId::new(claimed.entity_id);
+    if claimed.is_replay {
+        match get(ctx, drop_id, time_left).await {
+            Err(Error::NotFound { .. }) if violations.is_empty() => {}
+            Err(Error::NotFound { .. }) => return Err(Error::Invalid(violations)),
+            answer => return answer,
+        }
+    }
+    let drop = wish.into_row(drop_id, caller, ctx.env.uuid(), now);
+    let key = DropTimeKey {
+        opens_at: drop.opens_at,
+        drop_id,
+    };
+    // Before the row: a row that no timer finds would never open.
+    ctx.store
+        .put_drop_time(
+            DropTime {
+                key,
+                ends_at: drop.ends_at,
+            },
+            now,
+        )
+        .await?;
+    let drop = match ctx.store.insert_drop(&drop).await? {
+        Put::Done => drop,
+        Put::Exists(first) => first,
+    };
+    ctx.timer.arm(&drop);
+    get(ctx, drop_id, time_left).await
+}
+
+/// Reads a drop with its stock.
+///
+/// # Errors
+/// As `GetDrop` of the contract.
+pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<DropDetails> {
+    let ledger = match ctx.ledgers.ledger(drop_id).await {
+        Ok(ledger) => ledger,
+        Err(LedgerError::NotFrozen(drop)) => return Ok(DropDetails::row(*drop)),
+        Err(error) => return Err(refusals::no_answer(drop_id, error)),
+    };
+    let view = ledger.view.borrow().clone();
+    if view.seq > 0 {
+        return Ok(DropDetails {
+            drop: ledger.drop.clone(),
+            ledger: Some(view),
+        });
+    }
+    // Just opened: its first record is on the way.
+    on_ledger(ctx, drop_id, Command::GetDrop, time_left).await
+}
+
+/// Stops selling. Open holds may still be paid.
+///
+/// # Errors
+/// As `EndDrop` of the contract.
+pub async fn end(
+    ctx: &Context,
+    caller: AccountId,
+    drop_id: DropId,
+    time_left: Duration,
+) -> Result<DropDetails> {
+    owned(ctx, caller, drop_id).await?;
+    let fingerprint = Fingerprint::new("EndDrop").finish();
+    let call = Call {
+        caller_id: caller,
+        method: Method::EndDrop,
+        request_id: None,
+        fingerprint,
+    };
+    on_ledger(ctx, drop_id, Command::EndDrop { call }, time_left).await
+}
+
+/// Adds units to an item.
+///
+/// # Errors
+/// As `RestockDrop` of the contract.
+pub async fn restock(
+    ctx: &Context,
+    caller: AccountId,
+    request_id: RequestId,
+    drop_id: DropId,
+    (item_id, units, reason): (ItemId, i64, String),
+    time_left: Duration,
+) -> Result<DropDetails> {
+    owned(ctx, caller, drop_id).await?;
+    let print = Fingerprint::new("RestockDrop")
+        .bytes(item_id.as_bytes())
+        .number(units)
+        .text(&reason);
+    let request = Some(request_id);
+    let call = Call {
+        caller_id: caller,
+        method: Method::RestockDrop,
+        request_id: request,
+        fingerprint: print.finish(),
+    };
+    on_ledger(
+        ctx,
+        drop_id,
+        Command::RestockDrop {
+            call,
+            item_id,
+            units,
+            reason,
+        },
+        time_left,
+    )
+    .await
+}
+
+/// Cancels a drop: before the freeze in its row, afterwards in its ledger.
+///
+/// # Errors
+/// As `CancelDrop` of the contract.
+pub async fn cancel(
+    ctx: &Context,
+    caller: AccountId,
+    request_id: RequestId,
+    drop_id: DropId,
+    time_left: Duration,
+) -> Result<DropDetails> {
+    owned(ctx, caller, drop_id).await?;
+    let fingerprint = Fingerprint::new("CancelDrop").finish();
+    let request_id = Some(request_id);
+    let call = Call {
+        caller_id: caller,
+        method: Method::CancelDrop,
+        request_id,
+        fingerprint,
+    };
+    for _ in 0..TRIES_MAX {
+        let mut drop = match ctx
+            .ledgers
+            .call(drop_id, Command::CancelDrop { call }, time_left)
+            .await
+        {
+            Err(LedgerError::NotFrozen(drop)) => *drop,
+            answer => return answered(drop_id, answer),
+        };
+        if drop.cancelled {
+            return Ok(DropDetails::row(drop));
+        }
+        drop.cancelled = true;
+        drop.version += 1;
+        drop.op_id = ctx.env.uuid();
+        match ctx.store.update_drop(&drop).await? {
+            Cas::Done => return Ok(DropDetails::row(drop)),
+            // Frozen or changed meanwhile: look again.
+            Cas::Stale(_) => {}
+        }
+    }
+    Err(Error::Unavailable {
+        retry_after: Duration::from_millis(250),
+        cause: "the row keeps changing".to_owned(),
+    })
+}
+
+/// Refuses callers who are not the drop's creator.
+async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
+    let creator_id = match ctx.ledgers.ledger(drop_id).await {
+        Ok(ledger) => ledger.drop.creator_id,
+        Err(LedgerError::NotFrozen(drop)) => drop.creator_id,
+        Err(error) => return Err(refusals::no_answer(drop_id, error)),
+    };
+    if creator_id == caller {
+        return Ok(());
+    }
+    let metadata = vec![("dropId", drop_id.to_string())];
+    Err(Error::Refused {
+        reason: Reason::NotOwner,
+        message: "this drop is another creator's".to_owned(),
+        metadata,
+    })
+}
+
+async fn on_ledger(
+    ctx: &Context,
+    drop_id: DropId,
+    command: Command,
+    time_left: Duration,
+) -> Result<DropDetails> {
+    answered(drop_id, ctx.ledgers.call(drop_id, command, time_left).await)
+}
+
+type Answered =
+    std::result::Result<(Arc<crate::ledger::registry::OpenedLedger>, Answer), LedgerError>;
+
+fn answered(drop_id: DropId, answer: Answered) -> Result<DropDetails> {
+    match answer {
+        Ok((ledger, Answer::Drop(view))) => Ok(DropDetails {
+            drop: ledger.drop.clone(),
+            ledger: Some(view),
+        }),
+        Ok((_, Answer::Refused(Refusal::UnknownItem(_)))) => {
+            Err(Error::Invalid(vec![refusals::unknown_item("item_id")]))
+        }
+        Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, refusal)),
+        Ok((_, Answer::Order(_))) => Err(Error::Internal(
+            "a drop's call was answered with an order".to_owned(),
+        )),
+        Err(error) => Err(refusals::no_answer(drop_id, error)),
+    }
+}
+
+/// Reads the ledger's records from `seq` on, at most `limit`, with the secret that makes their salts. Empty before the freeze.
+///
+/// # Errors
+/// As `ListLedgerRecords` of the contract.
+pub async fn records(
+    ctx: &Context,
+    drop_id: DropId,
+    seq: u64,
+    limit: usize,
+) -> Result<(Vec<LedgerRecord>, Option<LedgerSecret>)> {
+    let drop = ctx.store.get_drop(drop_id).await?;
+    let drop = drop.ok_or_else(|| Error::not_found(Reason::DropNotFound, "drop", drop_id))?;
+    if drop.secret.is_none() {
+        return Ok((Vec::new(), None));
+    }
+    Ok((ctx.store.read_from(drop_id, seq, limit).await?, drop.secret))
+}

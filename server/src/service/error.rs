@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{domain::reason::Reason, store::StoreError};
+use crate::{
+    auth::{PasswordError, SetupError, passwords},
+    domain::reason::Reason,
+    store::StoreError,
+};
 
 /// One field that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +20,10 @@ pub struct Violation {
 impl Violation {
     /// A violation of `field`.
     pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
-        Self { field: field.into(), description: description.into() }
+        Self {
+            field: field.into(),
+            description: description.into(),
+        }
     }
 }
 
@@ -74,7 +81,11 @@ pub enum Error {
 impl Error {
     /// A refusal without metadata.
     pub fn refused(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Refused { reason, message: message.into(), metadata: Vec::new() }
+        Self::Refused {
+            reason,
+            message: message.into(),
+            metadata: Vec::new(),
+        }
     }
 
     /// One violation.
@@ -83,13 +94,41 @@ impl Error {
     }
 
     /// Something with an id that is not there for this caller.
-    pub fn not_found(reason: Reason, resource_type: &'static str, id: impl std::fmt::Display) -> Self {
-        Self::NotFound { reason, resource_type, resource_name: id.to_string() }
+    pub fn not_found(
+        reason: Reason,
+        resource_type: &'static str,
+        id: impl std::fmt::Display,
+    ) -> Self {
+        Self::NotFound {
+            reason,
+            resource_type,
+            resource_name: id.to_string(),
+        }
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable { retry_after: Duration::from_millis(250), cause: error.to_string() }
+        Self::Unavailable {
+            retry_after: Duration::from_millis(250),
+            cause: error.to_string(),
+        }
+    }
+}
+
+impl From<PasswordError> for Error {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::QueueFull => Self::Overloaded {
+                retry_after: passwords::RETRY_AFTER,
+            },
+            PasswordError::Failed(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<SetupError> for Error {
+    fn from(error: SetupError) -> Self {
+        Self::Internal(error.to_string())
     }
 }

@@ -29,7 +29,9 @@ pub struct Account {
 impl std::fmt::Debug for Account {
     // Neither e-mail nor hash may reach a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Account").field("account_id", &self.account_id).finish_non_exhaustive()
+        f.debug_struct("Account")
+            .field("account_id", &self.account_id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -40,5 +40,10 @@ pub trait DropStore: Send + Sync {
     async fn put_drop_time(&self, row: DropTime, written_at: Timestamp) -> Result<()>;
 
     /// Pages through one partition of `drops_by_time`: `day` counts UTC days since 1970, `shard` is 0 to 15.
-    async fn list_drop_times(&self, day: i32, shard: u8, page: PageRequest<DropTimeKey>) -> Result<Vec<DropTime>>;
+    async fn list_drop_times(
+        &self,
+        day: i32,
+        shard: u8,
+        page: PageRequest<DropTimeKey>,
+    ) -> Result<Vec<DropTime>>;
 }

@@ -67,7 +67,12 @@ pub trait LedgerStore: Send + Sync {
 
     /// Reads records in order from `seq` on, at most `limit` (at least 1) and without a gap. Linearizable: no answer means that slot `seq` was
     /// empty at a moment between call and answer. A page may be short; only an empty one says that the head is reached.
-    async fn read_from(&self, ledger_id: DropId, seq: u64, limit: usize) -> Result<Vec<LedgerRecord>>;
+    async fn read_from(
+        &self,
+        ledger_id: DropId,
+        seq: u64,
+        limit: usize,
+    ) -> Result<Vec<LedgerRecord>>;
 
     /// Notes that `open.process_id` may have work open in a ledger. Repeating is harmless.
     async fn mark_open(&self, open: OpenLedger) -> Result<()>;
@@ -76,5 +81,10 @@ pub trait LedgerStore: Send + Sync {
     async fn unmark_open(&self, open: OpenLedger) -> Result<()>;
 
     /// Lists notes of ledgers in `shard` (0 to 15), ascending, those after `after`.
-    async fn list_open(&self, shard: u8, after: Option<OpenLedger>, limit: usize) -> Result<Vec<OpenLedger>>;
+    async fn list_open(
+        &self,
+        shard: u8,
+        after: Option<OpenLedger>,
+        limit: usize,
+    ) -> Result<Vec<OpenLedger>>;
 }

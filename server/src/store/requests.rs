@@ -37,4 +37,7 @@ pub const REQUEST_TTL: Duration = Duration::from_secs(7 * 86_400);
 pub trait RequestStore: Send + Sync {
     /// Claims a request id, or tells who did.
     async fn claim_request(&self, key: &RequestKey, row: &RequestRow) -> Result<Put<RequestRow>>;
+
+    /// Reads what a request id was claimed for (linearizable).
+    async fn get_request(&self, key: &RequestKey) -> Result<Option<RequestRow>>;
 }

@@ -1,1 +1,11 @@
-fn main() {}
+//! The server as clients see it: a real one per test, on a port of its own, driven through the Rust SDK.
+
+mod accounts;
+mod bad_input;
+mod drops;
+mod errors;
+mod harness;
+mod mutations;
+mod orders;
+mod proofs;
+mod restarts;

@@ -41,7 +41,12 @@ const fn illegal(entry: &'static str, why: &'static str) -> FoldError {
 fn moves(lines: &[Line], available: i64, held: i64, sold: i64) -> Vec<Move> {
     let deltas = |line: &Line| {
         let units = i64::from(line.quantity);
-        Move { item_id: line.item_id, available: available * units, held: held * units, sold: sold * units }
+        Move {
+            item_id: line.item_id,
+            available: available * units,
+            held: held * units,
+            sold: sold * units,
+        }
     };
     lines.iter().map(deltas).collect()
 }
@@ -50,7 +55,10 @@ impl StockState {
     /// The moves that an event must have in this state.
     pub(super) fn moves_of(&self, event: &Event) -> Result<Vec<Move>, FoldError> {
         let lines = |order_id: &OrderId| {
-            self.orders.get(order_id).map(|order| &*order.lines).ok_or(illegal("entry", "unknown order"))
+            self.orders
+                .get(order_id)
+                .map(|order| &*order.lines)
+                .ok_or(illegal("entry", "unknown order"))
         };
         Ok(match event {
             Event::TermsFrozen { terms, .. } => {
@@ -65,9 +73,18 @@ impl StockState {
             Event::Held { lines, .. } => moves(lines, -1, 1, 0),
             Event::Sold { order_id, .. } => moves(lines(order_id)?, 0, -1, 1),
             Event::Released { order_id, .. } => moves(lines(order_id)?, 1, -1, 0),
-            Event::RefundStarted { order_id, restock: true, .. } => moves(lines(order_id)?, 1, 0, -1),
+            Event::RefundStarted {
+                order_id,
+                restock: true,
+                ..
+            } => moves(lines(order_id)?, 1, 0, -1),
             Event::Restocked { item_id, units, .. } => {
-                vec![Move { item_id: *item_id, available: *units, held: 0, sold: 0 }]
+                vec![Move {
+                    item_id: *item_id,
+                    available: *units,
+                    held: 0,
+                    sold: 0,
+                }]
             }
             Event::WentLive
             | Event::PaymentStarted { .. }
@@ -103,8 +120,12 @@ impl StockState {
                 if self.core.phase != Phase::Empty || at.seq != 1 || at.index != 0 {
                     return Err(illegal("TermsFrozen", "not the first entry"));
                 }
-                if terms.items.is_empty() || !terms.items.is_sorted_by(|a, b| a.item_id < b.item_id) {
-                    return Err(illegal("TermsFrozen", "items are not distinct and ascending"));
+                if terms.items.is_empty() || !terms.items.is_sorted_by(|a, b| a.item_id < b.item_id)
+                {
+                    return Err(illegal(
+                        "TermsFrozen",
+                        "items are not distinct and ascending",
+                    ));
                 }
                 let item = |item: &super::super::entry::TermsItem| Item {
                     item_id: item.item_id,
@@ -137,18 +158,34 @@ impl StockState {
                 self.end_hold(*order_id, state, at)?;
                 if abandoned {
                     let buyer_id = self.orders.get(order_id).map(|order| order.buyer_id);
-                    self.update_buyer(buyer_id, |buyer| buyer.abandoned = buyer.abandoned.saturating_add(1));
+                    self.update_buyer(buyer_id, |buyer| {
+                        buyer.abandoned = buyer.abandoned.saturating_add(1)
+                    });
                 }
             }
-            Event::RefundStarted { order_id, restock, stray: false, .. } => {
+            Event::RefundStarted {
+                order_id,
+                restock,
+                stray: false,
+                ..
+            } => {
                 if *restock && self.core.phase.is_over() {
                     return Err(illegal("RefundStarted", "restocks a closed drop"));
                 }
                 self.move_order(*order_id, OrderState::Paid, OrderState::RefundPending, at)?;
                 self.sold.remove(order_id);
             }
-            Event::Refunded { order_id, stray: false, .. } => {
-                self.move_order(*order_id, OrderState::RefundPending, OrderState::Refunded, at)?;
+            Event::Refunded {
+                order_id,
+                stray: false,
+                ..
+            } => {
+                self.move_order(
+                    *order_id,
+                    OrderState::RefundPending,
+                    OrderState::Refunded,
+                    at,
+                )?;
             }
             Event::Restocked { item_id, units, .. } => {
                 if *units < 1 || !matches!(self.core.phase, Phase::Scheduled | Phase::Live) {
@@ -162,20 +199,35 @@ impl StockState {
             Event::LowStock { item_id } => self.item_mut(*item_id)?.low_told = true,
             Event::SoldOut => self.core.sold_out_told = true,
             Event::Refused { .. } => {
-                let Some(call) = entry.call else { return Err(illegal("Refused", "without a call")) };
-                self.update_buyer(Some(call.caller_id), |buyer| buyer.refused = buyer.refused.saturating_add(1));
+                let Some(call) = entry.call else {
+                    return Err(illegal("Refused", "without a call"));
+                };
+                self.update_buyer(Some(call.caller_id), |buyer| {
+                    buyer.refused = buyer.refused.saturating_add(1)
+                });
             }
             Event::Closed { reason } => match self.core.phase {
                 Phase::Live => self.core.phase = Phase::Closed(*reason),
-                Phase::Scheduled if *reason == CloseReason::Cancelled => self.core.phase = Phase::Closed(*reason),
+                Phase::Scheduled if *reason == CloseReason::Cancelled => {
+                    self.core.phase = Phase::Closed(*reason)
+                }
                 Phase::Empty | Phase::Scheduled | Phase::Closed(_) | Phase::Sealed(_) => {
                     return Err(illegal("Closed", "the drop is not open"));
                 }
             },
             Event::Sealed => match self.core.phase {
-                Phase::Closed(reason) if self.holds.is_empty() => self.core.phase = Phase::Sealed(reason),
-                Phase::Empty | Phase::Scheduled | Phase::Live | Phase::Closed(_) | Phase::Sealed(_) => {
-                    return Err(illegal("Sealed", "the drop is not closed, or a hold is open"));
+                Phase::Closed(reason) if self.holds.is_empty() => {
+                    self.core.phase = Phase::Sealed(reason)
+                }
+                Phase::Empty
+                | Phase::Scheduled
+                | Phase::Live
+                | Phase::Closed(_)
+                | Phase::Sealed(_) => {
+                    return Err(illegal(
+                        "Sealed",
+                        "the drop is not closed, or a hold is open",
+                    ));
                 }
             },
             Event::PaymentStarted { .. }
@@ -191,7 +243,16 @@ impl StockState {
     }
 
     fn apply_held(&mut self, event: &Event, at: Position) -> Result<(), FoldError> {
-        let Event::Held { order_id, buyer_id, lines, expires_at, total_minor } = event else { return Ok(()) };
+        let Event::Held {
+            order_id,
+            buyer_id,
+            lines,
+            expires_at,
+            total_minor,
+        } = event
+        else {
+            return Ok(());
+        };
         if self.core.phase != Phase::Live {
             return Err(illegal("Held", "the drop is not live"));
         }
@@ -227,7 +288,12 @@ impl StockState {
     }
 
     /// Ends a hold, once: sold or released.
-    fn end_hold(&mut self, order_id: OrderId, state: OrderState, at: Position) -> Result<(), FoldError> {
+    fn end_hold(
+        &mut self,
+        order_id: OrderId,
+        state: OrderState,
+        at: Position,
+    ) -> Result<(), FoldError> {
         let mut order = self.move_order(order_id, OrderState::Held, state, at)?;
         let is_sold = state == OrderState::Paid;
         self.holds.remove(&(order.hold_expires_at, order_id));
@@ -247,12 +313,25 @@ impl StockState {
         Ok(())
     }
 
-    fn move_order(&mut self, order_id: OrderId, from: OrderState, to: OrderState, at: Position) -> Result<Order, FoldError> {
-        let order = self.orders.get(&order_id).ok_or(illegal("entry", "unknown order"))?;
+    fn move_order(
+        &mut self,
+        order_id: OrderId,
+        from: OrderState,
+        to: OrderState,
+        at: Position,
+    ) -> Result<Order, FoldError> {
+        let order = self
+            .orders
+            .get(&order_id)
+            .ok_or(illegal("entry", "unknown order"))?;
         if order.state != from {
             return Err(illegal("entry", "the order's state has no such edge"));
         }
-        let order = Order { state: to, updated: at, ..order.clone() };
+        let order = Order {
+            state: to,
+            updated: at,
+            ..order.clone()
+        };
         self.orders.insert(order_id, order.clone());
         Ok(order)
     }
@@ -279,8 +358,12 @@ impl StockState {
 
     /// Notes what a call made, so that a repeat is answered with it.
     fn remember_call(&mut self, entry: &Entry) -> Result<(), FoldError> {
-        let Some(call) = entry.call else { return Ok(()) };
-        let Some(request_id) = call.request_id else { return Ok(()) };
+        let Some(call) = entry.call else {
+            return Ok(());
+        };
+        let Some(request_id) = call.request_id else {
+            return Ok(());
+        };
         let made = match &entry.event {
             Event::Held { order_id, .. } => Made::Order(*order_id),
             Event::Restocked { .. } | Event::Closed { .. } => Made::Drop,
@@ -304,12 +387,23 @@ impl StockState {
         if self.replays.get(&key).is_some() {
             return Err(illegal("entry", "its request id was used before"));
         }
-        self.replays.insert(key, Replay { fingerprint: call.fingerprint, made });
+        self.replays.insert(
+            key,
+            Replay {
+                fingerprint: call.fingerprint,
+                made,
+            },
+        );
         Ok(())
     }
 
     fn item_mut(&mut self, item_id: ItemId) -> Result<&mut Item, FoldError> {
-        let at = self.core.items.binary_search_by_key(&item_id, |item| item.item_id);
-        at.ok().and_then(|at| self.core.items.get_mut(at)).ok_or(illegal("entry", "unknown item"))
+        let at = self
+            .core
+            .items
+            .binary_search_by_key(&item_id, |item| item.item_id);
+        at.ok()
+            .and_then(|at| self.core.items.get_mut(at))
+            .ok_or(illegal("entry", "unknown item"))
     }
 }

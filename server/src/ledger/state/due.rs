@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::{FoldError, StockState, model::{Phase, Position}};
+use super::{
+    FoldError, StockState,
+    model::{Phase, Position},
+};
 use crate::{
-    domain::{OrderId, Timestamp, drop::LedgerSecret, order::OrderState},
+    domain::{OrderId, Timestamp, drop::LedgerSecret},
     ledger::entry::{CloseReason, Entry, Event, ReleaseReason, Terms},
 };
 
 /// How long after `expires_at` a hold is released: a payment that another process accepted at the last moment has landed by then.
-pub const EXPIRY_GRACE: Duration = Duration::from_secs(2);
+pub(super) const EXPIRY_GRACE: Duration = Duration::from_secs(2);
 
 impl StockState {
     /// When [`advance`](Self::advance) will have something to do; `None` if time alone brings nothing more.
@@ -27,7 +30,11 @@ impl StockState {
             }
             Phase::Closed(_) | Phase::Sealed(_) => None,
         };
-        let expiry = self.holds.range().next().map(|((expires_at, _), ())| *expires_at + EXPIRY_GRACE);
+        let expiry = self
+            .holds
+            .range()
+            .next()
+            .map(|((expires_at, _), ())| *expires_at + EXPIRY_GRACE);
         [life, expiry].into_iter().flatten().min()
     }
 
@@ -43,7 +50,10 @@ impl StockState {
         entries: &mut Vec<Entry>,
     ) -> Result<(), FoldError> {
         if self.core.phase == Phase::Empty {
-            let event = Event::TermsFrozen { terms: terms.clone(), secret: secret.clone() };
+            let event = Event::TermsFrozen {
+                terms: terms.clone(),
+                secret: secret.clone(),
+            };
             self.push_event(event, at, entries)?;
         }
         Ok(())
@@ -53,14 +63,27 @@ impl StockState {
     ///
     /// # Errors
     /// If the fold refuses its own entry, which is a bug.
-    pub fn advance(&mut self, at: &mut Position, limit: usize, entries: &mut Vec<Entry>) -> Result<(), FoldError> {
-        let Some(terms) = self.core.terms.clone() else { return Ok(()) };
+    pub fn advance(
+        &mut self,
+        at: &mut Position,
+        limit: usize,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FoldError> {
+        let Some(terms) = self.core.terms.clone() else {
+            return Ok(());
+        };
         let now = at.recorded_at;
         if self.core.phase == Phase::Scheduled && now >= terms.opens_at {
             self.push_event(Event::WentLive, at, entries)?;
         }
         if self.core.phase == Phase::Live && now >= terms.ends_at {
-            self.push_event(Event::Closed { reason: CloseReason::Ended }, at, entries)?;
+            self.push_event(
+                Event::Closed {
+                    reason: CloseReason::Ended,
+                },
+                at,
+                entries,
+            )?;
         }
         self.release_due(now, at, limit, entries)?;
         if self.core.phase.is_cancelled() {
@@ -78,7 +101,11 @@ impl StockState {
         entries: &mut Vec<Entry>,
     ) -> Result<(), FoldError> {
         let is_cancelled = self.core.phase.is_cancelled();
-        let reason = if is_cancelled { ReleaseReason::DropCancelled } else { ReleaseReason::Expired };
+        let reason = if is_cancelled {
+            ReleaseReason::DropCancelled
+        } else {
+            ReleaseReason::Expired
+        };
         let due: Vec<OrderId> = self
             .holds
             .range()
@@ -93,28 +120,59 @@ impl StockState {
     }
 
     /// Gives back what a cancelled drop sold. A total of zero needs no provider: both entries stand in one record.
-    fn refund_sold(&mut self, at: &mut Position, limit: usize, entries: &mut Vec<Entry>) -> Result<(), FoldError> {
+    fn refund_sold(
+        &mut self,
+        at: &mut Position,
+        limit: usize,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FoldError> {
         let owed: Vec<OrderId> = self
             .sold
             .range()
             .map(|(order_id, ())| *order_id)
-            .filter(|order_id| self.orders.get(order_id).is_some_and(|order| order.total_minor == 0))
+            .filter(|order_id| {
+                self.orders
+                    .get(order_id)
+                    .is_some_and(|order| order.total_minor == 0)
+            })
             .take(limit.saturating_sub(entries.len()) / 2)
             .collect();
         for order_id in owed {
             let reason = "drop cancelled".to_owned();
-            let started =
-                Event::RefundStarted { order_id, attempt: 0, reason, restock: false, amount_minor: 0, stray: false };
+            let started = Event::RefundStarted {
+                order_id,
+                attempt: 0,
+                reason,
+                restock: false,
+                amount_minor: 0,
+                stray: false,
+            };
             self.push_event(started, at, entries)?;
-            self.push_event(Event::Refunded { order_id, attempt: 0, stray: false }, at, entries)?;
+            self.push_event(
+                Event::Refunded {
+                    order_id,
+                    attempt: 0,
+                    stray: false,
+                },
+                at,
+                entries,
+            )?;
         }
         Ok(())
     }
 
     /// Notices that follow from the state: low stock, sold out, sealed; once each.
-    pub(super) fn follow(&mut self, at: &mut Position, entries: &mut Vec<Entry>) -> Result<(), FoldError> {
+    pub(super) fn follow(
+        &mut self,
+        at: &mut Position,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FoldError> {
         if self.core.phase == Phase::Live {
-            let threshold = self.core.terms.as_ref().map_or(0, |terms| terms.low_stock_threshold);
+            let threshold = self
+                .core
+                .terms
+                .as_ref()
+                .map_or(0, |terms| terms.low_stock_threshold);
             let low: Vec<_> = self
                 .core
                 .items
@@ -138,17 +196,29 @@ impl StockState {
     /// Whether nothing is available and nothing held.
     #[must_use]
     pub fn is_sold_out(&self) -> bool {
-        self.core.phase != Phase::Empty && self.core.items.iter().all(|item| item.available == 0 && item.held == 0)
+        self.core.phase != Phase::Empty
+            && self
+                .core
+                .items
+                .iter()
+                .all(|item| item.available == 0 && item.held == 0)
     }
 
-    fn push_event(&mut self, event: Event, at: &mut Position, entries: &mut Vec<Entry>) -> Result<(), FoldError> {
+    fn push_event(
+        &mut self,
+        event: Event,
+        at: &mut Position,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), FoldError> {
         let moves = self.moves_of(&event)?;
-        self.push(Entry { event, moves, call: None }, at, entries)
-    }
-
-    /// Whether an order still waits for its end.
-    #[must_use]
-    pub fn is_open(&self, order_id: OrderId) -> bool {
-        self.orders.get(&order_id).is_some_and(|order| order.state == OrderState::Held)
+        self.push(
+            Entry {
+                event,
+                moves,
+                call: None,
+            },
+            at,
+            entries,
+        )
     }
 }

@@ -36,7 +36,10 @@ impl Phase {
     /// Whether the drop was cancelled.
     #[must_use]
     pub const fn is_cancelled(self) -> bool {
-        matches!(self, Self::Closed(CloseReason::Cancelled) | Self::Sealed(CloseReason::Cancelled))
+        matches!(
+            self,
+            Self::Closed(CloseReason::Cancelled) | Self::Sealed(CloseReason::Cancelled)
+        )
     }
 
     /// Whether it takes no more holds.
@@ -114,7 +117,10 @@ pub(super) struct Buyer {
 
 impl Buyer {
     pub(super) fn units_of(&self, item_id: ItemId) -> i64 {
-        self.units.iter().find(|(id, _)| *id == item_id).map_or(0, |(_, units)| *units)
+        self.units
+            .iter()
+            .find(|(id, _)| *id == item_id)
+            .map_or(0, |(_, units)| *units)
     }
 
     pub(super) fn units_total(&self) -> i64 {

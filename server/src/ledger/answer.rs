@@ -1,0 +1,86 @@
+//! What a ledger answers, read from its fold after the record that the answer rests on is stored.
+
+use std::sync::Arc;
+
+use super::{
+    command::{Outcome, Refusal},
+    entry::Terms,
+    state::{Item, Order, Phase, StockState},
+};
+use crate::domain::ItemId;
+
+/// The answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// An order in its present state.
+    Order(Box<OrderView>),
+    /// The drop in its present state.
+    Drop(Arc<DropView>),
+    /// Not done, and why.
+    Refused(Refusal),
+}
+
+/// An order, with what a client wants beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderView {
+    /// The order.
+    pub order: Order,
+    /// The terms it was placed under.
+    pub terms: Arc<Terms>,
+    /// Units left of the ordered items, in the order of the lines.
+    pub stock_left: Vec<(ItemId, i64)>,
+    /// Hash of the record that holds the order's proof.
+    pub proof_hash: [u8; 32],
+}
+
+/// A drop as of its newest record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropView {
+    /// That record.
+    pub seq: u64,
+    /// Where the drop's life stands.
+    pub phase: Phase,
+    /// Counts, ascending by item id.
+    pub items: Vec<Item>,
+    /// Nothing available, nothing held.
+    pub is_sold_out: bool,
+}
+
+impl DropView {
+    /// The drop as the state has it.
+    #[must_use]
+    pub fn of(state: &StockState) -> Self {
+        Self {
+            seq: state.seq(),
+            phase: state.phase(),
+            items: state.items().to_vec(),
+            is_sold_out: state.is_sold_out(),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer that an outcome has in this state; `None` if the state does not know what the outcome names.
+    #[must_use]
+    pub fn of(outcome: Outcome, state: &StockState, drop: &Arc<DropView>) -> Option<Self> {
+        Some(match outcome {
+            Outcome::Refused(refusal) => Self::Refused(refusal),
+            Outcome::Drop => Self::Drop(drop.clone()),
+            Outcome::Order(order_id) => {
+                let order = state.order(order_id)?.clone();
+                let left = |line: &super::Line| {
+                    (
+                        line.item_id,
+                        state.item(line.item_id).map_or(0, |it| it.available),
+                    )
+                };
+                Self::Order(Box::new(OrderView {
+                    terms: state.terms()?.clone(),
+                    stock_left: order.lines.iter().map(left).collect(),
+                    proof_hash: state.record_hash(order.proof.seq)?,
+                    order,
+                }))
+            }
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! The open ledgers of this process: finds a ledger's writer or starts it, and passes commands on.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    answer::{Answer, DropView},
+    command::Command,
+    entry::Terms,
+    freeze::{self, Frozen},
+    verify::{self, Problem},
+    writer::{Opening, QUEUE_MAX, Queued, Writer},
+};
+use crate::{
+    domain::{DropId, ProcessId, drop::Drop, drop::LedgerSecret},
+    env::SharedEnv,
+    store::{OpenLedger, SharedStore, StoreError},
+};
+
+/// Ledgers that may be in memory at once.
+const OPEN_MAX: usize = 10_000;
+
+/// Why a ledger did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// There is no such drop.
+    #[error("unknown drop")]
+    UnknownDrop,
+    /// The terms are not frozen: the drop's row rules.
+    #[error("the drop is not frozen")]
+    NotFrozen(Box<Drop>),
+    /// Too many commands wait, or too many ledgers are open.
+    #[error("too many commands wait")]
+    Overloaded,
+    /// It can't be said what happened. Safe to repeat with the same request id.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for LedgerError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// An open ledger.
+#[derive(Debug)]
+pub struct OpenedLedger {
+    /// The frozen row.
+    pub drop: Arc<Drop>,
+    /// The ledger's secret.
+    pub secret: LedgerSecret,
+    /// The drop as of the newest record, always current.
+    pub view: watch::Receiver<Arc<DropView>>,
+    queue: mpsc::Sender<Queued>,
+}
+
+type Slot = Arc<OnceCell<Arc<OpenedLedger>>>;
+
+struct Inner {
+    env: SharedEnv,
+    store: SharedStore,
+    process_id: ProcessId,
+    open: Mutex<HashMap<DropId, Slot>>,
+    stop: CancellationToken,
+    writers: TaskTracker,
+}
+
+/// Shared handle on the open ledgers.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("open", &self.0.open.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// A registry with nothing open.
+    #[must_use]
+    pub fn new(env: SharedEnv, store: SharedStore, process_id: ProcessId) -> Self {
+        let (open, stop, writers) = (
+            Mutex::default(),
+            CancellationToken::new(),
+            TaskTracker::new(),
+        );
+        Self(Arc::new(Inner {
+            env,
+            store,
+            process_id,
+            open,
+            stop,
+            writers,
+        }))
+    }
+
+    /// This process.
+    #[must_use]
+    pub fn process_id(&self) -> ProcessId {
+        self.0.process_id
+    }
+
+    /// How many ledgers are open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.0.open.lock().len()
+    }
+
+    /// Finds or opens a ledger. Freezes the drop's terms if that is due.
+    ///
+    /// # Errors
+    /// If there is no ledger (yet), or it can't be read.
+    pub async fn ledger(&self, drop_id: DropId) -> Result<Arc<OpenedLedger>, LedgerError> {
+        let slot = {
+            let mut open = self.0.open.lock();
+            match open.get(&drop_id) {
+                Some(slot) => slot.clone(),
+                None if open.len() >= OPEN_MAX || self.0.stop.is_cancelled() => {
+                    return Err(LedgerError::Overloaded);
+                }
+                None => open.entry(drop_id).or_default().clone(),
+            }
+        };
+        let opened = slot
+            .get_or_try_init(|| self.open(drop_id, &slot))
+            .await
+            .cloned();
+        if opened.is_err() {
+            self.0.forget(drop_id, &slot);
+        }
+        opened
+    }
+
+    /// Reads the drop's row, folds its log and starts its writer.
+    async fn open(&self, drop_id: DropId, slot: &Slot) -> Result<Arc<OpenedLedger>, LedgerError> {
+        let inner = &self.0;
+        let (drop, secret) =
+            match freeze::read_or_freeze(&*inner.store, &*inner.env, drop_id).await? {
+                Frozen::Yes(drop, secret) => (*drop, secret),
+                Frozen::No(drop) => return Err(LedgerError::NotFrozen(drop)),
+                Frozen::Unknown => return Err(LedgerError::UnknownDrop),
+            };
+        let report = verify::verify(&*inner.store, drop_id, |_, _| ()).await.map_err(|problem| {
+            if let Problem::Wrong(error) = &problem {
+                tracing::error!(ledger_id = %drop_id, %error, "ledger refused: run `livedrop ledger verify`");
+            }
+            LedgerError::Unavailable(problem.to_string())
+        })?;
+        let (view_sender, view) = watch::channel(Arc::new(DropView::of(&report.state)));
+        let (queue, commands) = mpsc::channel(QUEUE_MAX);
+        let opening = Opening {
+            state: report.state,
+            terms: Terms::of(&drop),
+            secret: secret.clone(),
+            process_id: inner.process_id,
+            env: inner.env.clone(),
+            store: inner.store.clone(),
+            stop: inner.stop.clone(),
+        };
+        let writer = Writer::new(opening, commands, view_sender);
+        let (registry, slot, token) = (
+            Arc::downgrade(inner),
+            Arc::downgrade(slot),
+            inner.writers.token(),
+        );
+        inner.env.spawn(
+            "ledger writer",
+            Box::pin(async move {
+                writer.run().await;
+                forget_weak(&registry, drop_id, &slot);
+                std::mem::drop(token);
+            }),
+        );
+        Ok(Arc::new(OpenedLedger {
+            drop: Arc::new(drop),
+            secret,
+            view,
+            queue,
+        }))
+    }
+
+    /// Passes a command to a ledger and waits for the answer, for `time_left` at most.
+    ///
+    /// # Errors
+    /// If there is no ledger (yet), or no answer.
+    pub async fn call(
+        &self,
+        drop_id: DropId,
+        mut command: Command,
+        time_left: Duration,
+    ) -> Result<(Arc<OpenedLedger>, Answer), LedgerError> {
+        let deadline = self.0.env.now() + time_left;
+        // A writer may leave memory just now; the next one is fresh.
+        for _ in 0..3 {
+            let ledger = self.ledger(drop_id).await?;
+            let (reply, answer) = oneshot::channel();
+            match ledger.queue.try_send(Queued {
+                command,
+                deadline,
+                reply,
+            }) {
+                Ok(()) => {
+                    return match answer.await {
+                        Ok(Ok(answer)) => Ok((ledger, answer)),
+                        Ok(Err(error)) => Err(LedgerError::Unavailable(error.0)),
+                        // Dropped unanswered: its deadline had passed.
+                        Err(_) => Err(LedgerError::Unavailable("not done in time".to_owned())),
+                    };
+                }
+                Err(mpsc::error::TrySendError::Full(_)) => return Err(LedgerError::Overloaded),
+                Err(mpsc::error::TrySendError::Closed(queued)) => {
+                    command = queued.command;
+                    self.0.forget_opened(drop_id, &ledger);
+                }
+            }
+        }
+        Err(LedgerError::Unavailable("the ledger is closing".to_owned()))
+    }
+
+    /// Takes over a ledger that a dead process left open: notes it for this process, opens it, takes back the dead one's note.
+    ///
+    /// # Errors
+    /// If the store fails; repeat later.
+    pub async fn adopt(&self, dead: OpenLedger) -> Result<(), LedgerError> {
+        let own = OpenLedger {
+            process_id: self.0.process_id,
+            ..dead
+        };
+        self.0.store.mark_open(own).await?;
+        match self.ledger(dead.ledger_id).await {
+            Ok(_) | Err(LedgerError::UnknownDrop | LedgerError::NotFrozen(_)) => {}
+            Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
+                return Err(error);
+            }
+        }
+        self.0.store.unmark_open(dead).await?;
+        Ok(())
+    }
+
+    /// Takes no more commands, answers those that wait, and ends all writers.
+    pub async fn shutdown(&self) {
+        self.0.stop.cancel();
+        self.0.writers.close();
+        self.0.writers.wait().await;
+    }
+}
+
+impl Inner {
+    fn forget(&self, drop_id: DropId, slot: &Slot) {
+        let mut open = self.open.lock();
+        if open
+            .get(&drop_id)
+            .is_some_and(|found| Arc::ptr_eq(found, slot))
+        {
+            open.remove(&drop_id);
+        }
+    }
+
+    fn forget_opened(&self, drop_id: DropId, ledger: &Arc<OpenedLedger>) {
+        let mut open = self.open.lock();
+        if open
+            .get(&drop_id)
+            .and_then(|slot| slot.get())
+            .is_some_and(|found| Arc::ptr_eq(found, ledger))
+        {
+            open.remove(&drop_id);
+        }
+    }
+}
+
+fn forget_weak(registry: &Weak<Inner>, drop_id: DropId, slot: &Weak<OnceCell<Arc<OpenedLedger>>>) {
+    if let (Some(inner), Some(slot)) = (registry.upgrade(), slot.upgrade()) {
+        inner.forget(drop_id, &slot);
+    }
+}

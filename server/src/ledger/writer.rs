@@ -1,0 +1,355 @@
+//! The one task of an open ledger. It owns the fold and a bounded queue: while one record is being stored, commands queue up, and the next
+//! record carries them all. No answer leaves before its record is settled.
+
+mod draft;
+mod metrics;
+mod slot;
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use draft::Draft;
+use metrics::WriterMetrics;
+use slot::Slot;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    answer::{Answer, DropView},
+    command::Command,
+    entry::Terms,
+    record::{self, Salts},
+    state::{FoldError, StockState},
+    verify,
+};
+use crate::{
+    domain::{ProcessId, Timestamp, drop::LedgerSecret},
+    env::SharedEnv,
+    store::{OpenLedger, SharedStore, StoreError},
+};
+
+/// Commands that may wait. More could not be answered within a caller's deadline.
+pub const QUEUE_MAX: usize = 8_192;
+/// Slots tried for one batch before its callers are told to come back: losing so many means that others write this ledger.
+const SLOT_TRIES_MAX: u32 = 16;
+/// A ledger leaves memory after this long without a command.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
+/// A ledger stays in memory when it has something to do within this time, so that an opening is never late.
+const STAY_FOR: Duration = Duration::from_secs(660);
+
+/// Why a command has no answer. It may be sent again with the same request id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// A command on its way to the ledger.
+#[derive(Debug)]
+pub struct Queued {
+    /// What is wished.
+    pub command: Command,
+    /// When nobody waits any more.
+    pub deadline: Timestamp,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Answer, Unavailable>>,
+}
+
+/// What a writer needs to start.
+#[derive(Debug)]
+pub struct Opening {
+    /// The fold of the log.
+    pub state: StockState,
+    /// The frozen terms, for an empty log.
+    pub terms: Terms,
+    /// The ledger's secret.
+    pub secret: LedgerSecret,
+    /// This process.
+    pub process_id: ProcessId,
+    /// Time, randomness.
+    pub env: SharedEnv,
+    /// Where records go.
+    pub store: SharedStore,
+    /// Told when to end.
+    pub stop: CancellationToken,
+}
+
+/// The writer of one ledger.
+#[derive(Debug)]
+pub struct Writer {
+    at: Opening,
+    salts: Salts,
+    queue: mpsc::Receiver<Queued>,
+    pending: VecDeque<Queued>,
+    view: watch::Sender<Arc<DropView>>,
+    is_marked: bool,
+    metrics: WriterMetrics,
+}
+
+/// Why the writer woke up.
+enum Wake {
+    Work,
+    Leave,
+}
+
+impl Writer {
+    /// A writer that takes commands from `queue` and shows the drop through `view`.
+    #[must_use]
+    pub fn new(
+        opening: Opening,
+        queue: mpsc::Receiver<Queued>,
+        view: watch::Sender<Arc<DropView>>,
+    ) -> Self {
+        let salts = Salts::new(&opening.secret);
+        let pending = VecDeque::new();
+        Self {
+            at: opening,
+            salts,
+            queue,
+            pending,
+            view,
+            is_marked: false,
+            metrics: WriterMetrics::new(),
+        }
+    }
+
+    /// Works until told to stop or until nothing has happened for long. Everything queued by then is answered.
+    pub async fn run(mut self) {
+        loop {
+            let wake = self.wait().await;
+            if let Err(error) = self.work().await {
+                self.halt(&error).await;
+                return;
+            }
+            if matches!(wake, Wake::Leave) {
+                break;
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Waits for a command, for something due, or for a reason to leave.
+    async fn wait(&mut self) -> Wake {
+        let now = self.now();
+        let due = self.next_due();
+        if !self.pending.is_empty() || due.is_some_and(|due| due <= now) {
+            return Wake::Work;
+        }
+        let until_due = due.map_or(Duration::MAX, |due| due.since(now));
+        let idle = self.at.env.sleep(until_due.min(IDLE_AFTER));
+        tokio::select! {
+            biased;
+            queued = self.queue.recv() => match queued {
+                Some(queued) => { self.pending.push_back(queued); Wake::Work }
+                None => Wake::Leave,
+            },
+            () = self.at.stop.cancelled() => Wake::Leave,
+            () = idle => {
+                if until_due > STAY_FOR && !self.at.state.has_open_work() { Wake::Leave } else { Wake::Work }
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.at.env.now()
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        // An empty log wants its first record.
+        if self.at.state.seq() == 0 {
+            Some(Timestamp::default())
+        } else {
+            self.at.state.next_due()
+        }
+    }
+
+    /// Handles everything that is queued or due.
+    async fn work(&mut self) -> Result<(), FoldError> {
+        loop {
+            while self.pending.len() < QUEUE_MAX
+                && let Ok(queued) = self.queue.try_recv()
+            {
+                self.pending.push_back(queued);
+            }
+            let now = self.now();
+            // Nobody waits for these: doing them would only surprise.
+            self.pending
+                .retain(|queued| queued.deadline > now && !queued.reply.is_closed());
+            self.metrics.queue_depth.record(self.pending.len() as f64);
+            if self.pending.is_empty() && self.next_due().is_none_or(|due| due > now) {
+                return Ok(());
+            }
+            self.settle_batch().await?;
+        }
+    }
+
+    /// Settles one batch: decides it, stores its record, answers it.
+    async fn settle_batch(&mut self) -> Result<(), FoldError> {
+        for try_number in 0..SLOT_TRIES_MAX {
+            let mut draft = Draft::make(&mut self.at, &self.pending)?;
+            let mut batch: Vec<Queued> = self.pending.drain(..draft.outcomes.len()).collect();
+            if draft.entries.is_empty() {
+                self.at.state.rollback();
+                // A refusal must be true now: somebody else's newer record may make it false.
+                match self.catch_up().await {
+                    Ok(0) => self.answer(batch, draft),
+                    Ok(_) => {
+                        self.requeue(batch);
+                        continue;
+                    }
+                    Err(error) => Self::fail(batch, &error.to_string()),
+                }
+                return Ok(());
+            }
+            if let Err(error) = self.mark_open().await {
+                self.at.state.rollback();
+                return self.delay_and_fail(batch, &error).await;
+            }
+            let (started, size) = (self.now(), batch.len());
+            let record = draft.record(&self.at, &self.salts);
+            match slot::put(&self.at, &record, &mut batch, &self.metrics).await {
+                Slot::Ours => {
+                    self.at.state.commit(record.hash, record.recorded_at);
+                    self.metrics
+                        .appended(self.now().since(started), size, draft.entries.len());
+                    self.view
+                        .send_replace(Arc::new(DropView::of(&self.at.state)));
+                    self.answer(batch, draft);
+                    return Ok(());
+                }
+                Slot::Lost(existing) => {
+                    self.metrics.conflicts.increment(1);
+                    self.at.state.rollback();
+                    record::fold(&mut self.at.state, &existing)?;
+                    if let Err(error) = self.catch_up().await {
+                        return self.delay_and_fail(batch, &error).await;
+                    }
+                    self.requeue(batch);
+                    slot::jitter(&*self.at.env, try_number).await;
+                }
+                Slot::NotDone(error) => {
+                    self.at.state.rollback();
+                    return self.delay_and_fail(batch, &error).await;
+                }
+            }
+        }
+        let batch = self.pending.drain(..).collect();
+        Self::fail(batch, "others keep writing this ledger");
+        Ok(())
+    }
+
+    fn requeue(&mut self, batch: Vec<Queued>) {
+        for queued in batch.into_iter().rev() {
+            self.pending.push_front(queued);
+        }
+    }
+
+    /// Reads and folds what others wrote; how many records that was.
+    async fn catch_up(&mut self) -> Result<usize, StoreOrFold> {
+        if self.at.store.is_exclusive() {
+            return Ok(0);
+        }
+        let mut count = 0;
+        loop {
+            let seq = self.at.state.seq() + 1;
+            let page = self
+                .at
+                .store
+                .read_from(self.at.state.ledger_id(), seq, verify::PAGE)
+                .await?;
+            if page.is_empty() {
+                return Ok(count);
+            }
+            for stored in &page {
+                record::fold(&mut self.at.state, stored)?;
+                count += 1;
+            }
+            self.view
+                .send_replace(Arc::new(DropView::of(&self.at.state)));
+        }
+    }
+
+    /// Notes that this process has the ledger open, before its first append.
+    async fn mark_open(&mut self) -> Result<(), StoreError> {
+        if !self.is_marked {
+            self.at.store.mark_open(self.open_row()).await?;
+            self.is_marked = true;
+        }
+        Ok(())
+    }
+
+    fn open_row(&self) -> OpenLedger {
+        OpenLedger {
+            ledger_id: self.at.state.ledger_id(),
+            process_id: self.at.process_id,
+        }
+    }
+
+    fn answer(&self, batch: Vec<Queued>, draft: Draft) {
+        let view = self.view.borrow().clone();
+        for (queued, outcome) in batch.into_iter().zip(draft.outcomes) {
+            self.metrics.count(&queued.command, &outcome);
+            let answer = Answer::of(outcome, &self.at.state, &view)
+                .ok_or_else(|| Unavailable("the ledger lost track of an answer".to_owned()));
+            // Nobody waiting is fine: a repeat finds the answer in the log.
+            let _ = queued.reply.send(answer);
+        }
+    }
+
+    fn fail(batch: Vec<Queued>, why: &str) {
+        for queued in batch {
+            let _ = queued.reply.send(Err(Unavailable(why.to_owned())));
+        }
+    }
+
+    /// Tells the batch to come back. Waits a little first, or a broken store would be asked as fast as callers return.
+    async fn delay_and_fail(
+        &self,
+        batch: Vec<Queued>,
+        error: &(dyn std::error::Error + Sync),
+    ) -> Result<(), FoldError> {
+        tracing::warn!(ledger_id = %self.at.state.ledger_id(), error = %error, "append failed");
+        let why = error.to_string();
+        Self::fail(batch, &why);
+        self.at.env.sleep(Duration::from_millis(50)).await;
+        Ok(())
+    }
+
+    /// Leaves memory: answers what came in meanwhile, then takes back the note that work is open here.
+    async fn leave(mut self) {
+        self.queue.close();
+        if let Err(error) = self.work().await {
+            self.halt(&error).await;
+            return;
+        }
+        if !self.at.state.has_open_work()
+            && let Err(error) = self.at.store.unmark_open(self.open_row()).await
+        {
+            // The sweeper of a later process finds the row, opens the ledger and has nothing to do.
+            tracing::debug!(ledger_id = %self.at.state.ledger_id(), %error, "open ledger stays noted");
+        }
+    }
+
+    /// The fold does not understand the ledger: nothing may be written here any more.
+    async fn halt(&mut self, error: &FoldError) {
+        tracing::error!(ledger_id = %self.at.state.ledger_id(), %error, "ledger halted: it can't be folded, run `livedrop ledger verify`");
+        ::metrics::counter!("livedrop_ledger_halted_total").increment(1);
+        let why = "this process can't write the ledger";
+        Self::fail(self.pending.drain(..).collect(), why);
+        loop {
+            tokio::select! {
+                () = self.at.stop.cancelled() => return,
+                queued = self.queue.recv() => match queued {
+                    Some(queued) => Self::fail(vec![queued], why),
+                    None => return,
+                },
+            }
+        }
+    }
+}
+
+/// What can go wrong while reading what others wrote.
+#[derive(Debug, thiserror::Error)]
+enum StoreOrFold {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}

@@ -1,0 +1,104 @@
+//! A record in the making: as many of the waiting commands as fit, decided and folded, not yet stored.
+
+use std::collections::VecDeque;
+
+use super::{Opening, Queued};
+use crate::{
+    ledger::{
+        codec::{self, EncodedEntry},
+        command::Outcome,
+        entry::Entry,
+        record::{self, Author, BODY_BYTES_MAX, Salts},
+        state::{FoldError, Position},
+    },
+    store::LedgerRecord,
+};
+
+/// Room kept for the last command's entries (an order of 100 lines takes about 9 KiB) and the counts.
+const RESERVE_BYTES: usize = 16 * 1024;
+/// Due entries folded between two looks at the size; one may take 4 KiB.
+const DUE_STEP: usize = 8;
+
+/// Entries folded on the state since its mark, and what to answer once they are stored.
+pub(super) struct Draft {
+    start: Position,
+    pub(super) entries: Vec<Entry>,
+    encoded: Vec<EncodedEntry>,
+    bytes: usize,
+    /// Of the first so many waiting commands.
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+impl Draft {
+    /// Folds what is due and then commands in their order until the record is full. What is due goes first, so that expired holds
+    /// give their units back before anyone is told that there are none.
+    pub(super) fn make(
+        opening: &mut Opening,
+        waiting: &VecDeque<Queued>,
+    ) -> Result<Self, FoldError> {
+        let state = &mut opening.state;
+        let mut at = state.next_position(opening.env.now());
+        let mut draft = Self {
+            start: at,
+            entries: Vec::new(),
+            encoded: Vec::new(),
+            bytes: 0,
+            outcomes: Vec::new(),
+        };
+        state.begin();
+        state.freeze(&opening.terms, &opening.secret, &mut at, &mut draft.entries)?;
+        loop {
+            let before = draft.entries.len();
+            state.advance(&mut at, before + DUE_STEP, &mut draft.entries)?;
+            draft.encode_new();
+            if draft.entries.len() == before {
+                break;
+            }
+            if draft.is_full() {
+                // More may be due; commands come after it.
+                return Ok(draft);
+            }
+        }
+        for queued in waiting {
+            let outcome = state.execute(&queued.command, &mut at, &mut draft.entries)?;
+            draft.outcomes.push(outcome);
+            draft.encode_new();
+            if draft.is_full() {
+                break;
+            }
+        }
+        Ok(draft)
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes >= BODY_BYTES_MAX - RESERVE_BYTES
+    }
+
+    fn encode_new(&mut self) {
+        for entry in self.entries.iter().skip(self.encoded.len()) {
+            let encoded = codec::encode(entry);
+            // Two tags, three lengths.
+            self.bytes += encoded.public.len() + encoded.private.len() + 12;
+            self.encoded.push(encoded);
+        }
+    }
+
+    /// The record of the folded entries, under a batch id that no other bytes will ever have.
+    pub(super) fn record(&mut self, opening: &Opening, salts: &Salts) -> LedgerRecord {
+        let mut random = [0; 16];
+        opening.env.fill_random(&mut random);
+        let author = Author {
+            writer_id: opening.process_id.uuid(),
+            batch_id: uuid::Builder::from_random_bytes(random).into_uuid(),
+        };
+        let encoded = std::mem::take(&mut self.encoded);
+        record::build(
+            &opening.state,
+            salts,
+            author,
+            self.start,
+            &self.entries,
+            encoded,
+        )
+    }
+}

@@ -1,0 +1,171 @@
+//! Requests of `DropService`: all violations of a request at once.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use livedrop_proto::v1;
+
+use super::fields;
+use crate::{
+    domain::{Currency, DropId, ItemId, RequestId, Timestamp},
+    service::{
+        Error,
+        drops::{ScheduleDrop, ScheduleItem},
+        violations::Violations,
+    },
+};
+
+const ITEMS: RangeInclusive<usize> = 1..=100;
+const TITLE_CHARS: RangeInclusive<usize> = 1..=120;
+const DESCRIPTION_CHARS: RangeInclusive<usize> = 0..=5_000;
+const REASON_CHARS: RangeInclusive<usize> = 0..=200;
+const STOCK: RangeInclusive<i64> = 1..=10_000_000;
+const PRICE_MINOR: RangeInclusive<i64> = 0..=100_000_000;
+const LIMIT: RangeInclusive<i32> = 0..=10_000;
+const HOLD: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_secs(1_800);
+const HOLD_DEFAULT: Duration = Duration::from_secs(300);
+
+/// Reads a drop to be made; `now` is for the rules that depend on it.
+pub(super) fn schedule(
+    request: v1::ScheduleDropRequest,
+    now: Timestamp,
+) -> Result<ScheduleDrop, Error> {
+    let mut found = Violations::default();
+    let request_id: Option<RequestId> = found.check("request_id", fields::id(&request.request_id));
+    let title = found.check("title", fields::text(request.title, TITLE_CHARS, false));
+    let description = found.check(
+        "description",
+        fields::text(request.description, DESCRIPTION_CHARS, true),
+    );
+    let limit_per_buyer = found.check(
+        "limit_per_buyer",
+        fields::number(request.limit_per_buyer, LIMIT),
+    );
+    let threshold = fields::number(request.low_stock_threshold, 0..=*STOCK.end());
+    let low_stock_threshold = found.check("low_stock_threshold", threshold);
+    let opens_at = match request.opens_at {
+        Some(time) => found.check("opens_at", fields::time(time)).map(Some),
+        None => Some(None),
+    };
+    let ends_at = request
+        .ends_at
+        .ok_or_else(|| "must be given".to_owned())
+        .and_then(fields::time);
+    let ends_at = found.check("ends_at", ends_at);
+    let hold = match request.hold_duration {
+        Some(span) => found.check("hold_duration", fields::span(span, HOLD)),
+        None => Some(HOLD_DEFAULT),
+    };
+    let items = items(request.items, &mut found);
+    let wish = (|| {
+        let (currency, items) = items?;
+        Some(ScheduleDrop {
+            request_id: request_id?,
+            title: title?,
+            description: description?,
+            currency,
+            items,
+            limit_per_buyer: limit_per_buyer?,
+            opens_at: opens_at?,
+            ends_at: ends_at?,
+            hold: hold?,
+            low_stock_threshold: low_stock_threshold?,
+        })
+    })();
+    if let (Some(opens_at), Some(ends_at)) = (opens_at, ends_at)
+        && !found.is_empty()
+    {
+        // A request that is wrong anyway is told about its times too.
+        found.extend(crate::service::drops::time_violations(
+            opens_at, ends_at, now,
+        ));
+    }
+    wish.filter(|_| found.is_empty())
+        .ok_or_else(|| found.into())
+}
+
+/// Reads the items and the one currency of their prices.
+fn items(
+    items: Vec<v1::ScheduleDropItem>,
+    found: &mut Violations,
+) -> Option<(Currency, Vec<ScheduleItem>)> {
+    if !ITEMS.contains(&items.len()) {
+        found.note("items", "must have 1 to 100 items");
+        return None;
+    }
+    let mut currency = None;
+    let mut read = Vec::with_capacity(items.len());
+    for (i, item) in items.into_iter().enumerate() {
+        let field = |name: &str| format!("items[{i}].{name}");
+        let title = found.check(
+            &field("title"),
+            fields::text(item.title, TITLE_CHARS, false),
+        );
+        let stock = found.check(&field("stock"), fields::number(item.stock, STOCK));
+        let limit = found.check(
+            &field("limit_per_buyer"),
+            fields::number(item.limit_per_buyer, LIMIT),
+        );
+        let price = match item
+            .unit_price
+            .map(|price| fields::money(&price, PRICE_MINOR))
+        {
+            None => {
+                found.note(&field("unit_price"), "must be given");
+                None
+            }
+            Some(Err((part, rule))) => {
+                found.note(&field(&format!("unit_price.{part}")), &rule);
+                None
+            }
+            Some(Ok(price)) if *currency.get_or_insert(price.currency) != price.currency => {
+                found.note(
+                    &field("unit_price.currency_code"),
+                    "must be the same for all items",
+                );
+                None
+            }
+            Some(Ok(price)) => Some(price.amount_minor),
+        };
+        if let (Some(title), Some(stock), Some(limit_per_buyer), Some(unit_price_minor)) =
+            (title, stock, limit, price)
+        {
+            read.push(ScheduleItem {
+                title,
+                stock,
+                unit_price_minor,
+                limit_per_buyer,
+            });
+        }
+    }
+    Some((currency?, read))
+}
+
+/// Reads the ids of `CancelDrop`.
+pub(super) fn cancel(request: &v1::CancelDropRequest) -> Result<(RequestId, DropId), Error> {
+    let mut found = Violations::default();
+    let request_id = found.check("request_id", fields::id(&request.request_id));
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    request_id.zip(drop_id).ok_or_else(|| found.into())
+}
+
+/// What `RestockDrop` adds: item, units, reason.
+pub(super) type Restock = (ItemId, i64, String);
+
+/// Reads `RestockDrop`.
+pub(super) fn restock(
+    request: v1::RestockDropRequest,
+) -> Result<(RequestId, DropId, Restock), Error> {
+    let mut found = Violations::default();
+    let request_id = found.check("request_id", fields::id(&request.request_id));
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let item_id = found.check("item_id", fields::id(&request.item_id));
+    let units = found.check("unit_count", fields::number(request.unit_count, STOCK));
+    let reason = found.check("reason", fields::text(request.reason, REASON_CHARS, false));
+    let read = (|| Some((request_id?, drop_id?, (item_id?, units?, reason?))))();
+    read.ok_or_else(|| found.into())
+}
+
+/// Reads the one id of a request.
+pub(super) fn drop_id(id: &str) -> Result<DropId, Error> {
+    fields::id(id).map_err(|rule| Error::invalid("drop_id", rule))
+}

@@ -1,0 +1,100 @@
+//! `DropService`: check, call, answer.
+
+use livedrop_proto::v1::{self, drop_service_server::DropService};
+use tonic::{Request, Response, Status};
+
+use super::{caller, drop_answer, drop_request, ledger_answer, page_token, time_left};
+use crate::service::{Context, drops};
+
+/// Serves drops.
+#[derive(Debug)]
+pub struct DropRpc {
+    /// What the use cases work with.
+    pub ctx: Context,
+}
+
+#[tonic::async_trait]
+impl DropService for DropRpc {
+    async fn schedule_drop(
+        &self,
+        request: Request<v1::ScheduleDropRequest>,
+    ) -> Result<Response<v1::ScheduleDropResponse>, Status> {
+        let (caller, left) = (caller(&request)?, time_left(&request));
+        let wish = drop_request::schedule(request.into_inner(), self.ctx.env.now())?;
+        let details = drops::schedule(&self.ctx, caller.account_id, wish, left).await?;
+        Ok(Response::new(v1::ScheduleDropResponse {
+            drop: Some(drop_answer::drop(&details)),
+        }))
+    }
+
+    async fn cancel_drop(
+        &self,
+        request: Request<v1::CancelDropRequest>,
+    ) -> Result<Response<v1::CancelDropResponse>, Status> {
+        let (caller, left) = (caller(&request)?, time_left(&request));
+        let (request_id, drop_id) = drop_request::cancel(request.get_ref())?;
+        let details =
+            drops::cancel(&self.ctx, caller.account_id, request_id, drop_id, left).await?;
+        Ok(Response::new(v1::CancelDropResponse {
+            drop: Some(drop_answer::drop(&details)),
+        }))
+    }
+
+    async fn end_drop(
+        &self,
+        request: Request<v1::EndDropRequest>,
+    ) -> Result<Response<v1::EndDropResponse>, Status> {
+        let (caller, left) = (caller(&request)?, time_left(&request));
+        let drop_id = drop_request::drop_id(&request.get_ref().drop_id)?;
+        let details = drops::end(&self.ctx, caller.account_id, drop_id, left).await?;
+        Ok(Response::new(v1::EndDropResponse {
+            drop: Some(drop_answer::drop(&details)),
+        }))
+    }
+
+    async fn restock_drop(
+        &self,
+        request: Request<v1::RestockDropRequest>,
+    ) -> Result<Response<v1::RestockDropResponse>, Status> {
+        let (caller, left) = (caller(&request)?, time_left(&request));
+        let (request_id, drop_id, restock) = drop_request::restock(request.into_inner())?;
+        let details = drops::restock(
+            &self.ctx,
+            caller.account_id,
+            request_id,
+            drop_id,
+            restock,
+            left,
+        )
+        .await?;
+        Ok(Response::new(v1::RestockDropResponse {
+            drop: Some(drop_answer::drop(&details)),
+        }))
+    }
+
+    async fn get_drop(
+        &self,
+        request: Request<v1::GetDropRequest>,
+    ) -> Result<Response<v1::GetDropResponse>, Status> {
+        let drop_id = drop_request::drop_id(&request.get_ref().drop_id)?;
+        let details = drops::get(&self.ctx, drop_id, time_left(&request)).await?;
+        Ok(Response::new(v1::GetDropResponse {
+            drop: Some(drop_answer::drop(&details)),
+        }))
+    }
+
+    async fn list_ledger_records(
+        &self,
+        request: Request<v1::ListLedgerRecordsRequest>,
+    ) -> Result<Response<v1::ListLedgerRecordsResponse>, Status> {
+        let page = page_token::ledger_page(&self.ctx.keys, request.get_ref())?;
+        let (records, secret) =
+            drops::records(&self.ctx, page.drop_id, page.seq, page.size).await?;
+        Ok(Response::new(ledger_answer::page(
+            &self.ctx.keys,
+            &page,
+            &records,
+            secret.as_ref(),
+        )?))
+    }
+}

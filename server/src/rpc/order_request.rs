@@ -1,0 +1,94 @@
+//! Requests of `OrderService`: all violations of a request at once.
+
+use std::collections::HashSet;
+
+use livedrop_proto::v1;
+
+use super::fields;
+use crate::{
+    domain::{DropId, Money, OrderId},
+    ledger::Line,
+    service::{Error, orders::PlaceOrder, violations::Violations},
+};
+
+/// Reads an order to be placed.
+pub(super) fn place(request: v1::PlaceOrderRequest) -> Result<PlaceOrder, Error> {
+    let mut found = Violations::default();
+    let request_id = found.check("request_id", fields::id(&request.request_id));
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let retry_count = found.check(
+        "retry_count",
+        fields::number(request.retry_count, 0..=i32::MAX),
+    );
+    let lines = lines(&request.lines, &mut found);
+    let expected_total = expected_total(request.expected_total.as_ref(), &mut found);
+    let wish = (|| {
+        Some(PlaceOrder {
+            request_id: request_id?,
+            drop_id: drop_id?,
+            lines: lines?,
+            expected_total: expected_total?,
+            retry_count: retry_count?,
+        })
+    })();
+    wish.ok_or_else(|| found.into())
+}
+
+fn lines(lines: &[v1::PlaceOrderLine], found: &mut Violations) -> Option<Vec<Line>> {
+    if lines.is_empty() || lines.len() > 100 {
+        found.note("lines", "must have 1 to 100 lines");
+        return None;
+    }
+    let mut seen = HashSet::with_capacity(lines.len());
+    let mut read = Vec::with_capacity(lines.len());
+    for (i, line) in lines.iter().enumerate() {
+        let item_id = found.check(&format!("lines[{i}].item_id"), fields::id(&line.item_id));
+        let quantity = found.check(
+            &format!("lines[{i}].quantity"),
+            fields::number(line.quantity, 1..=1_000),
+        );
+        if let Some(item_id) = item_id
+            && !seen.insert(item_id)
+        {
+            found.note(
+                &format!("lines[{i}].item_id"),
+                "must not repeat another line's",
+            );
+        } else if let (Some(item_id), Some(quantity)) = (item_id, quantity) {
+            read.push(Line { item_id, quantity });
+        }
+    }
+    (read.len() == lines.len()).then_some(read)
+}
+
+/// `None` is a violation; `Some(None)` is no expectation.
+fn expected_total(total: Option<&v1::Money>, found: &mut Violations) -> Option<Option<Money>> {
+    match total.map(|total| fields::money(total, 0..=i64::MAX)) {
+        None => Some(None),
+        Some(Ok(total)) => Some(Some(total)),
+        Some(Err((part, rule))) => {
+            found.note(&format!("expected_total.{part}"), &rule);
+            None
+        }
+    }
+}
+
+/// Reads the ids that name an order.
+pub(super) fn ids(drop_id: &str, order_id: &str) -> Result<(DropId, OrderId), Error> {
+    let mut found = Violations::default();
+    let drop_id = found.check("drop_id", fields::id(drop_id));
+    let order_id = found.check("order_id", fields::id(order_id));
+    drop_id.zip(order_id).ok_or_else(|| found.into())
+}
+
+/// Reads `GetOrder`. `min_seq` is checked only: the fold that answers has every record.
+pub(super) fn get(request: &v1::GetOrderRequest) -> Result<(DropId, OrderId), Error> {
+    let mut found = Violations::default();
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let order_id = found.check("order_id", fields::id(&request.order_id));
+    let min_seq = found.check("min_seq", fields::number(request.min_seq, 0..=i64::MAX));
+    drop_id
+        .zip(order_id)
+        .filter(|_| min_seq.is_some())
+        .ok_or_else(|| found.into())
+}

@@ -1,0 +1,30 @@
+//! What the use cases work with.
+
+use std::sync::Arc;
+
+use crate::{
+    auth::{AccessTokens, Keys, Passwords},
+    env::SharedEnv,
+    jobs::Timer,
+    ledger::Registry,
+    store::SharedStore,
+};
+
+/// The parts that use cases share; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Time, ids, randomness.
+    pub env: SharedEnv,
+    /// What lasts.
+    pub store: SharedStore,
+    /// Hashes and checks passwords.
+    pub passwords: Arc<Passwords>,
+    /// Issues and checks access tokens.
+    pub tokens: Arc<AccessTokens>,
+    /// Authenticates refresh tokens and page tokens.
+    pub keys: Arc<Keys>,
+    /// The open ledgers.
+    pub ledgers: Registry,
+    /// Wakes drops in time.
+    pub timer: Timer,
+}

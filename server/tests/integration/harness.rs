@@ -1,0 +1,173 @@
+//! A real server on a port of its own, and people to use it.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use livedrop::{Client, Error, RetryPolicy, Uuid, v1};
+use livedrop_server::{
+    app::App,
+    config::{Config, Profile},
+    rpc::Limits,
+};
+
+/// A server of one test.
+pub(crate) struct Server {
+    app: App,
+}
+
+impl Server {
+    /// In memory, with generous limits.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// On files in `dir`.
+    pub(crate) async fn on_disk(dir: &Path) -> Self {
+        Self::start_with(|config| config.store.data = Some(dir.to_owned())).await
+    }
+
+    /// With the limits of `serve`.
+    pub(crate) async fn strict() -> Self {
+        Self::start_with(|config| config.limits = Limits::strict()).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(Profile::Dev);
+        config.server.listen = ([127, 0, 0, 1], 0).into();
+        config.server.metrics_listen = None;
+        change(&mut config);
+        Self { app: App::start(&config).await.unwrap() }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.app.endpoint()
+    }
+
+    /// Nobody signed in; each call is tried once, so that tests see every answer.
+    pub(crate) fn stranger(&self) -> Client {
+        Client::builder(self.endpoint()).retry(RetryPolicy::never()).build().unwrap()
+    }
+
+    /// Somebody new, signed in.
+    pub(crate) async fn person(&self) -> Client {
+        let client = self.stranger();
+        client.sign_up(sign_up_request()).await.unwrap();
+        client
+    }
+
+    /// Somebody new with a creator's profile.
+    pub(crate) async fn creator(&self) -> Client {
+        let client = self.person().await;
+        client.become_creator(profile_request()).await.unwrap();
+        client
+    }
+
+    pub(crate) async fn stop(self) {
+        self.app.shutdown(Duration::from_secs(10)).await.unwrap();
+    }
+}
+
+pub(crate) fn request_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+pub(crate) fn sign_up_request() -> v1::SignUpRequest {
+    v1::SignUpRequest {
+        request_id: request_id(),
+        email: format!("{}@example.com", Uuid::now_v7().simple()),
+        password: "correct horse".into(),
+        display_name: "Somebody".into(),
+    }
+}
+
+pub(crate) fn profile_request() -> v1::BecomeCreatorRequest {
+    // The last digits of a UUIDv7 are its random ones.
+    let id = Uuid::now_v7().simple().to_string();
+    v1::BecomeCreatorRequest { handle: format!("c{}", &id[8..]), display_name: "Creator".into(), bio: String::new() }
+}
+
+pub(crate) fn after(span: Duration) -> Option<livedrop::prost_types::Timestamp> {
+    Some((SystemTime::now() + span).into())
+}
+
+pub(crate) fn item(amount_minor: i64, stock: i64) -> v1::ScheduleDropItem {
+    let unit_price = Some(v1::Money { currency_code: "EUR".into(), amount_minor });
+    v1::ScheduleDropItem { title: "Thing".into(), unit_price, stock, limit_per_buyer: 0 }
+}
+
+/// A drop that opens now and sells for an hour.
+pub(crate) fn drop_request(items: Vec<v1::ScheduleDropItem>) -> v1::ScheduleDropRequest {
+    v1::ScheduleDropRequest {
+        request_id: request_id(),
+        title: "A drop".into(),
+        description: "Two lines\nof text".into(),
+        items,
+        ends_at: after(Duration::from_secs(3600)),
+        ..Default::default()
+    }
+}
+
+/// Opens a drop with these (price, stock) items.
+pub(crate) async fn open_drop(creator: &Client, items: &[(i64, i64)]) -> v1::Drop {
+    let items = items.iter().map(|&(price, stock)| item(price, stock)).collect();
+    schedule(creator, drop_request(items)).await
+}
+
+pub(crate) async fn schedule(creator: &Client, request: v1::ScheduleDropRequest) -> v1::Drop {
+    creator.schedule_drop(request).await.unwrap().drop.unwrap()
+}
+
+pub(crate) async fn get_drop(client: &Client, drop: &v1::Drop) -> v1::Drop {
+    let request = v1::GetDropRequest { drop_id: drop.drop_id.clone() };
+    client.get_drop(request).await.unwrap().drop.unwrap()
+}
+
+/// An order of (item's place, quantity) lines.
+pub(crate) fn order_request(drop: &v1::Drop, lines: &[(usize, i32)]) -> v1::PlaceOrderRequest {
+    let line = |&(item, quantity): &(usize, i32)| v1::PlaceOrderLine { item_id: drop.items[item].item_id.clone(), quantity };
+    v1::PlaceOrderRequest {
+        request_id: request_id(),
+        drop_id: drop.drop_id.clone(),
+        lines: lines.iter().map(line).collect(),
+        ..Default::default()
+    }
+}
+
+pub(crate) async fn place(buyer: &Client, drop: &v1::Drop, lines: &[(usize, i32)]) -> Result<v1::Order, Error> {
+    Ok(buyer.place_order(order_request(drop, lines)).await?.order.unwrap())
+}
+
+pub(crate) async fn get_order(buyer: &Client, order: &v1::Order) -> Result<v1::Order, Error> {
+    let (drop_id, order_id) = (order.drop_id.clone(), order.order_id.clone());
+    Ok(buyer.get_order(v1::GetOrderRequest { drop_id, order_id, min_seq: 0 }).await?.order.unwrap())
+}
+
+pub(crate) async fn cancel_order(buyer: &Client, order: &v1::Order) -> Result<v1::Order, Error> {
+    let (drop_id, order_id) = (order.drop_id.clone(), order.order_id.clone());
+    Ok(buyer.cancel_order(v1::CancelOrderRequest { drop_id, order_id }).await?.order.unwrap())
+}
+
+/// (available, held, sold) of an item.
+pub(crate) fn stock(drop: &v1::Drop, item: usize) -> (i64, i64, i64) {
+    let stock = drop.items[item].stock.unwrap();
+    (stock.available, stock.held, stock.sold)
+}
+
+/// The error's reason as sent.
+pub(crate) fn reason<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
+    answer.unwrap_err().reason_text().unwrap_or("none").to_owned()
+}
+
+/// Asks again until it holds; the caller's bound is generous, for machines are slow.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> T {
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(std::time::Instant::now() < until, "did not come true in time");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
