@@ -112,12 +112,11 @@ fn not_found(reason: Reason, resource_type: &'static str, name: String) -> Statu
     let message = format!("{resource_type} not found");
     let mut details = ErrorDetails::new();
     details.set_resource_info(resource_type, shortened(name.clone(), 256), "", &message);
-    let key = match reason {
-        Reason::AccountNotFound => "accountId",
-        Reason::CreatorNotFound if name.parse::<AccountId>().is_err() => "handle",
-        Reason::CreatorNotFound => "creatorId",
-        Reason::OrderNotFound | Reason::ReceiptNotFound => "orderId",
-        // The other reasons are no such cases; what is not found in a drop is named by the drop.
+    let key = match resource_type {
+        "account" => "accountId",
+        "creator" if name.parse::<AccountId>().is_err() => "handle",
+        "creator" => "creatorId",
+        "order" | "receipt" => "orderId",
         _ => "dropId",
     };
     build(reason, message, vec![(key, name)], details)

@@ -30,6 +30,7 @@ use crate::{
 mod calls;
 mod connections;
 mod http1;
+mod logs;
 
 const BUYER: uuid::Uuid = uuid::Uuid::from_u128(7);
 

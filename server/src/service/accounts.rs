@@ -78,6 +78,10 @@ pub async fn sign_up(ctx: &Context, command: SignUp) -> Result<SignedIn> {
         method: "SignUp",
         request_id,
     };
+    // A refused first try claims nothing: the same id may come again with another address.
+    if ctx.store.get_request(&key).await?.is_none() && has_account(ctx, &email).await? {
+        return Err(email_taken());
+    }
     let account_id = AccountId::new(
         requests::claim(ctx, key, fingerprint, || ctx.env.uuid())
             .await?
@@ -94,6 +98,13 @@ pub async fn sign_up(ctx: &Context, command: SignUp) -> Result<SignedIn> {
     Ok(SignedIn {
         profile: Profile { account, creator },
         tokens,
+    })
+}
+
+async fn has_account(ctx: &Context, email: &Email) -> Result<bool> {
+    Ok(match ctx.store.get_email_claim(email.folded()).await? {
+        Some(claim) => ctx.store.get_account(claim.owner_id).await?.is_some(),
+        None => false,
     })
 }
 

@@ -16,7 +16,7 @@ pub mod reopening;
 pub mod requests;
 pub mod rows;
 
-mod samples;
+pub(in crate::store) mod samples;
 
 /// Makes a test of each property. `$make` is an expression that makes a future of a store and something to keep alive meanwhile.
 /// What is not here is [`reopening::everything_survives`], which needs to know how to reopen.

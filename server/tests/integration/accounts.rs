@@ -40,7 +40,9 @@ async fn a_repeated_sign_up_is_one_account() {
     let renamed = v1::SignUpRequest { display_name: "Another".into(), ..request.clone() };
     assert_eq!(reason(server.stranger().sign_up(renamed).await), "REQUEST_ID_REUSED");
     let taken = v1::SignUpRequest { request_id: request_id(), ..request.clone() };
-    assert_eq!(reason(server.stranger().sign_up(taken).await), "EMAIL_TAKEN");
+    assert_eq!(reason(server.stranger().sign_up(taken.clone()).await), "EMAIL_TAKEN");
+    let corrected = v1::SignUpRequest { email: sign_up_request().email, ..taken };
+    assert!(server.stranger().sign_up(corrected).await.is_ok(), "a refused first try is not remembered");
     let guessed = v1::SignUpRequest { password: "wrong horse".into(), ..request };
     assert_eq!(reason(server.stranger().sign_up(guessed).await), "UNAUTHENTICATED");
 }

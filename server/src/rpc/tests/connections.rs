@@ -195,3 +195,61 @@ async fn a_drain_is_bounded() {
         .unwrap();
     call.await.unwrap().unwrap_err();
 }
+
+/// A certificate for `localhost`, good for a hundred years, and its key, which protects nothing.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBkTCCATigAwIBAgIUOUexUNLOIB3R019IhMX5eX+mFhIwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTEyMTUwNFoYDzIxMjYxMDI4
+MTIxNTA0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQjedEhEDz4+7OFMC9IBYKb8WzF+YufEFHegFx5OxpLsThE4SKy98+b
+2f+sZklsd/EM5qIW7oT2SlwkJJQASJGTo2YwZDAdBgNVHQ4EFgQUFTMJShsbkxeQ
+8ZijXKAgFFW5IiQwHwYDVR0jBBgwFoAUFTMJShsbkxeQ8ZijXKAgFFW5IiQwFAYD
+VR0RBA0wC4IJbG9jYWxob3N0MAwGA1UdEwEB/wQCMAAwCgYIKoZIzj0EAwIDRwAw
+RAIgcv5Y1kXlcA0AW0mTDWF6BLM/h5x+9tLSkmIw9Q4HBdQCIBqFN5M8b/7r5Nm0
+RRpEUDjuY1chdelZHZ5g/CZz6H7p
+-----END CERTIFICATE-----
+";
+const KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgrr0k2bV0WRr4B2Om
+R6iO5z+UfIk0aYlFtq8OvZYFWEOhRANCAAQjedEhEDz4+7OFMC9IBYKb8WzF+Yuf
+EFHegFx5OxpLsThE4SKy98+b2f+sZklsd/EM5qIW7oT2SlwkJJQASJGT
+-----END PRIVATE KEY-----
+";
+
+#[tokio::test]
+async fn tls_is_served_and_an_unfinished_handshake_is_closed() {
+    use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+    let tls = serve::tls_config(CERTIFICATE.as_bytes(), KEY.as_bytes()).unwrap();
+    let limits = Limits {
+        tls_handshake: SOON * 4,
+        ..patient()
+    };
+    let running = start_with(limits, Some(tls)).await;
+    assert_eq!(running.raw(b"").await, "", "no handshake");
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let name = ServerName::try_from("localhost").unwrap();
+    let tcp = TcpStream::connect(running.address).await.unwrap();
+    let mut stream = connector.connect(name, tcp).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    // The protocol is told by the first bytes, whatever was agreed on.
+    let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.ends_with("alive"), "{answer}");
+    serve::tls_config(CERTIFICATE.as_bytes(), b"no key").unwrap_err();
+}

@@ -54,6 +54,7 @@ async fn list(
             return all;
         }
         all.extend(page);
+        assert!(all.len() < 10_000, "paging does not get on");
     }
 }
 

@@ -28,6 +28,7 @@ async fn read_all(
             return records;
         }
         records.extend(page);
+        assert!(records.len() < 10_000, "paging does not get on");
     }
 }
 

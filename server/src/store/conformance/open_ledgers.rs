@@ -18,6 +18,7 @@ async fn list_all(store: &SharedStore, shard: u8, limit: usize) -> Vec<OpenLedge
             return all;
         }
         all.extend(page);
+        assert!(all.len() < 10_000, "paging does not get on");
     }
 }
 

@@ -18,20 +18,20 @@ use crate::{
 };
 
 /// 2026-11-21T10:00:00Z.
-pub(super) const NOW: Timestamp = Timestamp::from_micros(1_795_255_200_000_000);
+pub(in crate::store) const NOW: Timestamp = Timestamp::from_micros(1_795_255_200_000_000);
 
-pub(super) fn id() -> Uuid {
+pub(in crate::store) fn id() -> Uuid {
     Uuid::new_v4()
 }
 
 /// An id of a shard: its last byte says which.
-pub(super) fn id_in_shard(shard: u8) -> Uuid {
+pub(in crate::store) fn id_in_shard(shard: u8) -> Uuid {
     let mut bytes = *id().as_bytes();
     bytes[15] = bytes[15] / 16 * 16 + shard;
     Uuid::from_bytes(bytes)
 }
 
-pub(super) fn record(ledger_id: DropId, seq: u64) -> LedgerRecord {
+pub(in crate::store) fn record(ledger_id: DropId, seq: u64) -> LedgerRecord {
     let number = i64::try_from(seq).unwrap();
     LedgerRecord {
         ledger_id,
@@ -50,7 +50,7 @@ pub(super) fn record(ledger_id: DropId, seq: u64) -> LedgerRecord {
     }
 }
 
-pub(super) fn drop() -> Drop {
+pub(in crate::store) fn drop() -> Drop {
     Drop {
         drop_id: DropId::new(id()),
         creator_id: AccountId::new(id()),
@@ -77,7 +77,7 @@ pub(super) fn drop() -> Drop {
     }
 }
 
-pub(super) fn account() -> Account {
+pub(in crate::store) fn account() -> Account {
     Account {
         account_id: AccountId::new(id()),
         version: 1,
@@ -89,7 +89,7 @@ pub(super) fn account() -> Account {
     }
 }
 
-pub(super) fn creator() -> Creator {
+pub(in crate::store) fn creator() -> Creator {
     Creator {
         creator_id: AccountId::new(id()),
         version: 1,
@@ -101,7 +101,7 @@ pub(super) fn creator() -> Creator {
     }
 }
 
-pub(super) fn session() -> Session {
+pub(in crate::store) fn session() -> Session {
     Session {
         session_id: id(),
         account_id: AccountId::new(id()),
@@ -115,7 +115,7 @@ pub(super) fn session() -> Session {
     }
 }
 
-pub(super) fn claim() -> Claim {
+pub(in crate::store) fn claim() -> Claim {
     Claim {
         version: 1,
         claim_id: id(),

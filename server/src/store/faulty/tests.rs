@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::*;
 use crate::{
-    domain::{DropId, Timestamp},
-    env::SystemEnv,
-    store::{Append, LedgerRecord, LedgerStore, SharedStore, embedded::EmbeddedStore},
+    domain::{DropId, ProcessId, RequestId},
+    env::{BoxFuture, SystemEnv},
+    store::{
+        AccountStore, Append, DropStore, LedgerRecord, LedgerStore, OpenLedger, Order, PageRequest,
+        RequestStore, SessionStore, SharedStore,
+        conformance::samples,
+        drops::{DropTime, DropTimeKey},
+        embedded::EmbeddedStore,
+        requests::{RequestKey, RequestRow},
+    },
 };
 
 type FaultyStore = Faulty<EmbeddedStore>;
@@ -30,19 +39,9 @@ mod without_faults {
 
 fn record(seq: u64) -> LedgerRecord {
     LedgerRecord {
-        ledger_id: DropId::new(uuid::Uuid::from_u128(1)),
-        seq,
-        format: 1,
-        fold_version: 1,
-        writer_id: uuid::Uuid::from_u128(2),
-        batch_id: uuid::Uuid::from_u128(3),
-        recorded_at: Timestamp::from_micros(0),
-        available: 0,
-        held: 0,
-        sold: 0,
-        prev_hash: [0; 32],
-        hash: [0; 32],
-        body: bytes::Bytes::from_static(b"body"),
+        batch_id: Uuid::nil(),
+        writer_id: Uuid::nil(),
+        ..samples::record(DropId::new(Uuid::max()), seq)
     }
 }
 
@@ -100,6 +99,87 @@ async fn each_forced_fault_does_what_it_says() {
         3
     );
     assert_eq!(store.forced_left(), 0);
+}
+
+/// A call of each method, with what it is named by.
+fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
+    macro_rules! calls {
+        ($($method:ident: $name:ident($($argument:expr),*),)*) => {
+            vec![$((Method::$method, {
+                let store = Arc::clone(store);
+                Box::pin(async move { store.$name($($argument),*).await.map(drop) }) as BoxFuture<_>
+            })),*]
+        };
+    }
+    let (drop_id, account_id) = (
+        DropId::new(Uuid::max()),
+        crate::domain::AccountId::new(Uuid::max()),
+    );
+    let open = OpenLedger {
+        ledger_id: drop_id,
+        process_id: ProcessId::new(Uuid::max()),
+    };
+    let time = DropTime {
+        key: DropTimeKey {
+            opens_at: samples::NOW,
+            drop_id,
+        },
+        ends_at: samples::NOW,
+    };
+    let page = PageRequest {
+        after: None,
+        limit: 1,
+        order: Order::Ascending,
+    };
+    let request = RequestKey {
+        caller_id: None,
+        method: "SignUp",
+        request_id: RequestId::new(Uuid::max()),
+    };
+    let row = RequestRow {
+        fingerprint: [0; 32],
+        entity_id: Uuid::max(),
+    };
+    calls! {
+        Append: append(&record(1)),
+        ReadFrom: read_from(drop_id, 1, 1),
+        MarkOpen: mark_open(open),
+        UnmarkOpen: unmark_open(open),
+        ListOpen: list_open(1, None, 1),
+        InsertDrop: insert_drop(&samples::drop()),
+        GetDrop: get_drop(drop_id),
+        UpdateDrop: update_drop(&samples::drop()),
+        PutDropTime: put_drop_time(time, samples::NOW),
+        ListDropTimes: list_drop_times(1, 1, page),
+        InsertAccount: insert_account(&samples::account()),
+        GetAccount: get_account(account_id),
+        UpdateAccount: update_account(&samples::account()),
+        InsertCreator: insert_creator(&samples::creator()),
+        GetCreator: get_creator(account_id),
+        ClaimEmail: claim_email("a", &samples::claim()),
+        GetEmailClaim: get_email_claim("a"),
+        TakeOverEmail: take_over_email("a", &samples::claim()),
+        ClaimHandle: claim_handle("a", &samples::claim()),
+        GetHandleClaim: get_handle_claim("a"),
+        TakeOverHandle: take_over_handle("a", &samples::claim()),
+        InsertSession: insert_session(&samples::session()),
+        GetSession: get_session(Uuid::max()),
+        UpdateSession: update_session(&samples::session()),
+        ClaimRequest: claim_request(&request, &row),
+    }
+}
+
+#[tokio::test]
+async fn every_method_can_fail_under_its_name() {
+    let store = Arc::new(faulty(FaultPlan::default(), 1));
+    for (method, call) in calls(&store) {
+        store.force(method, Fault::Refuse);
+        assert!(
+            matches!(call.await, Err(StoreError::Determinate(_))),
+            "{method:?}"
+        );
+        assert_eq!(store.forced_left(), 0, "{method:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::{
     io,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use futures::{FutureExt, future::join_all};
@@ -39,7 +40,12 @@ impl Disk {
     /// Waits until an fsync is held up.
     fn wait_for_sync(&self) {
         let mut gate = self.gate.lock();
-        self.changed.wait_while(&mut gate, |gate| gate.waiting == 0);
+        let waited = self.changed.wait_while_for(
+            &mut gate,
+            |gate| gate.waiting == 0,
+            Duration::from_secs(10),
+        );
+        assert!(!waited.timed_out(), "no fsync came");
     }
 }
 

@@ -44,11 +44,12 @@ impl Env for Clock {
     }
 }
 
-fn request() -> RequestKey {
+/// Requests in the order in which they are swept.
+fn request(number: u128) -> RequestKey {
     RequestKey {
         caller_id: None,
         method: "SignUp",
-        request_id: RequestId::new(Uuid::new_v4()),
+        request_id: RequestId::new(Uuid::from_u128(number)),
     }
 }
 
@@ -79,7 +80,7 @@ async fn they_expire_and_are_swept() {
         fingerprint: [n; 32],
         entity_id: Uuid::new_v4(),
     });
-    let keys: Vec<_> = (0..10).map(|_| request()).collect();
+    let keys: Vec<_> = (1..=10).map(request).collect();
     for key in &keys {
         assert_eq!(store.claim_request(key, &old).await.unwrap(), Put::Done);
     }
@@ -102,9 +103,9 @@ async fn they_expire_and_are_swept() {
         store.claim_request(&keys[9], &old).await.unwrap(),
         Put::Exists(new.clone())
     );
-    for _ in 0..3 {
+    for number in 11..=13 {
         assert_eq!(
-            store.claim_request(&request(), &new).await.unwrap(),
+            store.claim_request(&request(number), &new).await.unwrap(),
             Put::Done
         );
     }
