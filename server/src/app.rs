@@ -4,7 +4,12 @@ pub mod admin;
 pub mod drop_list;
 mod start_error;
 
-use std::{net::{IpAddr, SocketAddr}, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -33,8 +38,8 @@ use crate::{
 /// The key file's name in the data directory.
 const KEY_FILE_NAME: &str = "keys.toml";
 
-/// How soon ledgers of dead processes are tried again that could not be taken over.
-const SWEEP_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// How often ledgers of dead processes are looked for: 16 reads, and a hold that nobody watches expires this much late.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// How often a stopping process looks whether its store is let go.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -312,17 +317,18 @@ fn origins(config: &Config) -> Result<Vec<HeaderValue>, StartError> {
     config.server.cors_origins.iter().map(header).collect()
 }
 
-/// Goes on with what dead processes left, once; a store that fails is tried again.
+/// Goes on with what dead processes left: at the start, and later with what could not be taken over then.
 async fn sweep(ctx: Context, stop: CancellationToken) {
     while let Some(swept) = stop
         .run_until_cancelled(jobs::sweep(&ctx.store, &ctx.ledgers))
         .await
     {
         match swept {
-            Ok(count) => return tracing::debug!(count, "ledgers taken over"),
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "ledgers of a dead process taken over"),
             Err(error) => tracing::warn!(%error, "open ledgers can't be read"),
         }
-        stop.run_until_cancelled(tokio::time::sleep(SWEEP_AGAIN_AFTER))
+        stop.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY))
             .await;
     }
 }

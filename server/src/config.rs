@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use layers::{Layers, Loaded, Origin, Problem, Problems, load};
 
-use crate::{auth::PasswordCost, rpc::limits::Limits};
+use crate::{auth::PasswordCost, rpc::limits::Limits, telemetry::LogFormat};
 
 /// Which defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +106,8 @@ impl Auth {
 pub struct Log {
     /// As in `info,livedrop_server=debug`; the variable `RUST_LOG` wins.
     pub filter: String,
+    /// `auto` is readable on a terminal and JSON otherwise; `text`, `json`.
+    pub format: LogFormat,
 }
 
 impl Config {
@@ -150,6 +152,7 @@ impl Config {
             limits,
             log: Log {
                 filter: filter.to_owned(),
+                format: LogFormat::Auto,
             },
         }
     }

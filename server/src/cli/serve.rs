@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Error, args::ServeArgs, load, print, signal::EndSignals};
 use crate::{
     app::{App, Parts},
+    auth::PasswordCost,
     config::{Config, Profile},
     telemetry,
 };
@@ -20,6 +21,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Error> {
         ));
     }
     run_until_signal(&config, async |app| {
+        warn_of_weakness(&config);
         let metrics = app
             .metrics_address()
             .map(|at| format!(", metrics on http://{at}/metrics"))
@@ -29,12 +31,29 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Error> {
     .await
 }
 
+/// What may be meant, but hurts if it is not.
+fn warn_of_weakness(config: &Config) {
+    if config.server.tls_cert.is_none() && !config.server.listen.ip().is_loopback() {
+        tracing::warn!(
+            "no TLS: passwords and tokens can be read on the way, unless a proxy ends TLS (server.tls_cert)"
+        );
+    }
+    let (cost, least) = (config.auth.password_cost(), PasswordCost::STRONG);
+    if cost.memory_kib < least.memory_kib || cost.iterations < least.iterations {
+        tracing::warn!(
+            ?cost,
+            ?least,
+            "passwords are cheap to guess if the store is stolen"
+        );
+    }
+}
+
 /// Starts a server, prints what `greet` says, and stops the server at the first signal. A second signal ends the waiting.
 pub(super) async fn run_until_signal(
     config: &Config,
     greet: impl AsyncFnOnce(&App) -> Result<Greeting, Error>,
 ) -> Result<(), Error> {
-    telemetry::install_logs(&config.log.filter)?;
+    telemetry::install_logs(&config.log.filter, config.log.format)?;
     let parts = Parts {
         metrics: Some(telemetry::install_metrics()?),
         ..Parts::default()
