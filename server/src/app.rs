@@ -4,7 +4,12 @@ pub mod admin;
 pub mod drop_list;
 mod start_error;
 
-use std::{net::{IpAddr, SocketAddr}, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
