@@ -115,7 +115,11 @@ async fn all_violations_come_at_once() {
         "retry_count",
     ];
     let details = status.get_details_bad_request().unwrap();
-    let mut found: Vec<_> = details.field_violations.into_iter().map(|it| it.field).collect();
+    let mut found: Vec<_> = details
+        .field_violations
+        .into_iter()
+        .map(|it| it.field)
+        .collect();
     found.sort();
     assert_eq!(found, expected);
     assert_eq!(stock(&get_drop(&creator, &drop).await, 0), (5, 0, 0));

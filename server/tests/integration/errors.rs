@@ -48,7 +48,10 @@ async fn bad_tokens_get_one_answer() {
     for header in &bad {
         let status = get_me_with(&stranger, header).await.unwrap_err();
         assert_eq!(status.code(), Code::Unauthenticated, "{header}");
-        assert_eq!(status.get_details_error_info().unwrap().reason, "UNAUTHENTICATED");
+        assert_eq!(
+            status.get_details_error_info().unwrap().reason,
+            "UNAUTHENTICATED"
+        );
         texts.push(status.message().to_owned());
     }
     texts.dedup();
