@@ -242,7 +242,7 @@ fn transport_error(status: &Status) -> Option<Error> {
             status.code() == Code::Unknown && status.message().contains("missing grpc-status");
         return cut.then(|| unavailable("connection was cut", Effect::Unknown));
     };
-    let causes: Vec<_> = std::iter::successors(Some(source), |cause| cause.source()).collect();
+    let causes = chain(source);
     if causes.iter().any(|cause| cause.is::<TimeoutExpired>()) {
         return Some(Error::timed_out());
     }
@@ -253,6 +253,17 @@ fn transport_error(status: &Status) -> Option<Error> {
     };
     let cause = causes.last().map(ToString::to_string).unwrap_or_default();
     Some(unavailable(&format!("{what}: {cause}"), effect))
+}
+
+/// An error and what caused it, outermost first.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
+    let mut causes = vec![error];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = cause.source();
+    }
+    causes
 }
 
 fn unavailable(message: &str, effect: Effect) -> Error {

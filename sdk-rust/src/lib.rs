@@ -40,7 +40,6 @@
 //!
 //! # Beyond this crate
 //! [`Client::channel`], [`Client::authorize`] and the generated clients in [`v1`] make any call by hand.
-#![doc(html_no_source)]
 
 pub use livedrop_proto::v1;
 pub use prost_types;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::runtime::Handle;
 use tonic::{
     Code,
     transport::{ClientTlsConfig, Endpoint},
@@ -84,12 +85,12 @@ impl Builder {
     /// Makes the client. It connects with its first call, and again whenever the connection is gone.
     ///
     /// # Errors
-    /// `InvalidArgument` if endpoint, user agent or certificates are malformed, or TLS is set for an endpoint that is not `https`.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime.
+    /// `InvalidArgument` if endpoint, user agent or certificates are malformed, or TLS is set for an endpoint that is not `https`;
+    /// `FailedPrecondition` outside a Tokio runtime, which the connection lives in.
     pub fn build(self) -> Result<Client, Error> {
         let endpoint = self.endpoint()?;
+        Handle::try_current()
+            .map_err(|error| Error::local(Code::FailedPrecondition, error.to_string()))?;
         let connection = Connection {
             channel: endpoint.connect_lazy(),
             endpoint: self.endpoint,

@@ -130,6 +130,24 @@ async fn a_server_that_comes_back_is_found() {
 }
 
 #[tokio::test]
+async fn a_call_cut_off_by_a_dying_server_is_open() {
+    let script = Scripted::default();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let served = script.clone();
+    let running = runtime.spawn(async move { served.start().await });
+    let client = running.await.unwrap().client(RetryPolicy::never());
+    let call = tokio::spawn(async move {
+        let asked = v1::GetOrderRequest::default();
+        client.get_order(asked).await
+    });
+    script.arrived().await;
+    runtime.shutdown_background();
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable, "{error}");
+    assert!(error.may_have_taken_effect() && error.is_retryable());
+}
+
+#[tokio::test]
 async fn a_silent_server_is_given_up() {
     let running = Scripted::default().start().await;
     let client = Client::builder(format!("http://{}", running.address))
@@ -176,4 +194,6 @@ async fn bad_settings_are_refused() {
     let tls = livedrop::ClientTlsConfig::new();
     let plain = Client::builder("http://example.com").tls(tls);
     assert!(plain.build().is_err());
+    let outside = std::thread::spawn(|| Client::builder("http://example.com").build());
+    assert!(outside.join().unwrap().is_err());
 }

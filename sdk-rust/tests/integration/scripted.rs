@@ -12,7 +12,12 @@ use livedrop_proto::v1::{
     auth_service_server::{AuthService, AuthServiceServer},
     order_service_server::{OrderService, OrderServiceServer},
 };
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::Instant};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+    time::Instant,
+};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -41,7 +46,7 @@ struct Script {
 
 /// The server's side of a test. Calls beyond the script succeed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scripted(Arc<Mutex<Script>>);
+pub(crate) struct Scripted(Arc<Mutex<Script>>, Arc<Notify>);
 
 impl Scripted {
     pub(crate) fn refuse_orders(&self, answers: impl IntoIterator<Item = Status>) {
@@ -67,6 +72,11 @@ impl Scripted {
         self.0.lock().unwrap().refreshed.clone()
     }
 
+    /// Waits for a `GetOrder`, which is never answered.
+    pub(crate) async fn arrived(&self) {
+        self.1.notified().await;
+    }
+
     /// Serves at the address until the handle is stopped.
     pub(crate) async fn serve(&self, address: SocketAddr) -> Running {
         let listener = TcpListener::bind(address).await.unwrap();
@@ -76,7 +86,10 @@ impl Scripted {
             .add_service(AuthServiceServer::new(self.clone()))
             .add_service(OrderServiceServer::new(self.clone()))
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
-                let _ = stopped.await;
+                // Without its handle the server runs as long as the test.
+                if stopped.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
             });
         let task = tokio::spawn(async move { server.await.unwrap() });
         Running {
@@ -197,6 +210,7 @@ impl OrderService for Scripted {
         &self,
         _: Request<v1::GetOrderRequest>,
     ) -> Result<Response<v1::GetOrderResponse>, Status> {
+        self.1.notify_one();
         // Longer than any test's timeout.
         std::future::pending().await
     }

@@ -12,14 +12,8 @@ use crate::source::Source;
 /// Where our own packages begin; what they import is not ours.
 const OURS: &str = "livedrop.";
 
-/// Reasons that no code below `rpc/` can have.
-const REASONS_OF_RPC: &[(&str, &str)] = &[
-    ("UNSPECIFIED", "the enum's zero, never sent"),
-    (
-        "UNIMPLEMENTED",
-        "a call that the server does not know ends before any of our code",
-    ),
-];
+/// The contract's zero, which is never sent.
+const UNSPECIFIED: &str = "UNSPECIFIED";
 
 /// The public contract with comments.
 pub(crate) fn descriptors() -> FileDescriptorSet {
@@ -112,14 +106,13 @@ pub(crate) fn different_reasons(domain: &str, contract: &[String]) -> Vec<String
         .lines()
         .filter_map(|line| line.split_once("=> \"")?.1.split_once('"'));
     let domain: Vec<&str> = arms.map(|(name, _)| name).collect();
-    let of_rpc = |name: &str| REASONS_OF_RPC.iter().any(|(listed, _)| *listed == name);
 
     let unknown = domain
         .iter()
         .filter(|name| !contract.iter().any(|known| known == *name));
     let unused = contract
         .iter()
-        .filter(|name| !domain.contains(&name.as_str()) && !of_rpc(name));
+        .filter(|name| !domain.contains(&name.as_str()) && *name != UNSPECIFIED);
     let unknown =
         unknown.map(|name| format!("{name} is in domain/reason.rs, but not in error.proto"));
     let unused =
