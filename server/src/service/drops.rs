@@ -400,8 +400,9 @@ fn answered(drop_id: DropId, answer: Answered) -> Result<DropDetails> {
     }
 }
 
-/// What a page of records may hold in bodies: gRPC clients commonly take 4 MiB, and a shown record is about twice its body.
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// What a page of records may hold in bodies: gRPC clients commonly take 4 MiB, and a record shown with its moves in words is up to
+/// five times its body.
+const PAGE_BYTES_MAX: usize = 512 * 1024;
 
 /// Consecutive records of a ledger.
 #[derive(Debug, Default)]
@@ -432,14 +433,19 @@ pub async fn records(
         records: Vec::new(),
     };
     let mut bytes = 0;
-    while !page.is_last && page.records.len() < limit && bytes < PAGE_BYTES_MAX {
+    while !page.is_last && page.records.len() < limit {
         let next = seq.saturating_add(page.records.len() as u64);
         let wanted = limit - page.records.len();
         let read = ctx.store.read_from(drop_id, next, wanted).await?;
         // A short page says nothing; only an empty one is the head.
         page.is_last = read.is_empty();
-        bytes += read.iter().map(|record| record.body.len()).sum::<usize>();
-        page.records.extend(read);
+        for record in read {
+            bytes += record.body.len();
+            if bytes > PAGE_BYTES_MAX && !page.records.is_empty() {
+                return Ok(page);
+            }
+            page.records.push(record);
+        }
     }
     Ok(page)
 }
