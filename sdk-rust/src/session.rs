@@ -223,6 +223,7 @@ impl TokenChanges {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retry::{Budget, RetryPolicy};
 
     fn tokens(left: i64) -> v1::Tokens {
         let now = prost_types::Timestamp::from(SystemTime::now());
@@ -243,6 +244,25 @@ mod tests {
         let second = Duration::from_secs(1);
         assert!((due - now).abs_diff(Duration::from_secs(720)) < second);
         assert!((ends - now).abs_diff(Duration::from_secs(900)) < second);
+    }
+
+    #[tokio::test]
+    async fn tokens_that_were_replaced_meanwhile_are_not_exchanged() {
+        let policy = RetryPolicy::never();
+        let connection = Arc::new(Connection {
+            // Nobody listens: an exchange would fail.
+            channel: tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
+            endpoint: String::new(),
+            attempt_timeout: Duration::from_secs(1),
+            operation_timeout: Duration::from_secs(1),
+            budget: Budget::new(&policy),
+            policy,
+        });
+        let session = Session::new(Some(tokens(900)));
+        let stale = session.current().unwrap();
+        session.exchange(&connection, &stale).await.unwrap_err();
+        session.set(Some(tokens(900)), true);
+        session.exchange(&connection, &stale).await.unwrap();
     }
 
     #[test]

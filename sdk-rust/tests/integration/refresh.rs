@@ -156,6 +156,31 @@ async fn a_lost_exchange_keeps_the_session() {
 }
 
 #[tokio::test]
+async fn many_calls_share_a_failed_exchange() {
+    let script = Scripted::default();
+    script.demand_tokens(LONG);
+    let client = signed_in(&script).await;
+    client.set_tokens(Some(kept(900)));
+    let slow = refusal(
+        Code::Unavailable,
+        "UNAVAILABLE",
+        Some(Duration::from_millis(100)),
+    );
+    script.refuse_refreshes([slow.clone(), slow.clone(), slow]);
+    let calls: Vec<_> = (0..10)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.place_order(wish()).await })
+        })
+        .collect();
+    for call in calls {
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::Unavailable);
+    }
+    assert_eq!(script.refreshed().len(), 3, "the attempts of one exchange");
+}
+
+#[tokio::test]
 async fn sessions_share_a_connection_but_no_tokens() {
     let script = Scripted::default();
     let client = signed_in(&script).await;
