@@ -1,6 +1,6 @@
 use super::*;
 
-const ALL: [Reason; 31] = [
+const ALL: [Reason; 29] = [
     Reason::InvalidRequest,
     Reason::Unauthenticated,
     Reason::NotOwner,
