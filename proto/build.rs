@@ -32,6 +32,7 @@ fn main() -> Result<(), Error> {
         .build_client(env::var_os("CARGO_FEATURE_CLIENT").is_some())
         .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
         .build_transport(false)
+        .codec_path("crate::codec::SmallCodec")
         .bytes(".")
         .skip_debug(SECRET)
         .compile_fds(compiler(&all)?.file_descriptor_set())?;

@@ -3,6 +3,8 @@
 //! Without features the crate holds messages only. `client` and `server` add the generated gRPC code; neither brings a transport.
 //! `bytes` fields are [`prost::bytes::Bytes`], so that decoding copies nothing. Messages with secrets print without them.
 
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod codec;
 mod redact;
 
 /// The public contract, package `livedrop.v1`.

@@ -78,8 +78,9 @@ pub async fn sign_up(ctx: &Context, command: SignUp) -> Result<SignedIn> {
         method: "SignUp",
         request_id,
     };
-    // A refused first try claims nothing: the same id may come again with another address.
-    if ctx.store.get_request(&key).await?.is_none() && has_account(ctx, &email).await? {
+    // A refused first try claims nothing: the same id may come again with another address. The account is looked for first: if a twin
+    // of this call made it meanwhile, the twin's claim is found after it.
+    if has_account(ctx, &email).await? && ctx.store.get_request(&key).await?.is_none() {
         return Err(email_taken());
     }
     let account_id = AccountId::new(
