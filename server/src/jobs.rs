@@ -2,6 +2,8 @@
 
 pub mod sweeper;
 pub mod timer;
+#[cfg(test)]
+mod tests;
 
 pub use sweeper::sweep;
 pub use timer::Timer;

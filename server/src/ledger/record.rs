@@ -8,6 +8,9 @@
 //! hash   = SHA-256(0x01 | prev_hash | header | leaf_0 .. leaf_n-1 | SHA-256(0x03 | counts))
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use livedrop_proto::internal::v1::{Counts, ItemCount, RecordBody, StoredEntry};

@@ -4,6 +4,8 @@
 mod draft;
 mod metrics;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
