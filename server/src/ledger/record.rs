@@ -254,8 +254,12 @@ pub fn read_body(record: &LedgerRecord) -> Result<Body, FoldError> {
         public: e.public,
         private: e.private,
     });
+    let encoded: Vec<_> = encoded.collect();
+    if encoded.is_empty() {
+        return Err(fail("no entries"));
+    }
     Ok(Body {
-        encoded: encoded.collect(),
+        encoded,
         counts: body.counts,
     })
 }
