@@ -1,9 +1,9 @@
 //! Work that nobody calls for: opening and closing drops in time, going on with what dead processes left.
 
 pub mod sweeper;
-pub mod timer;
 #[cfg(test)]
 mod tests;
+pub mod timer;
 
 pub use sweeper::sweep;
 pub use timer::Timer;

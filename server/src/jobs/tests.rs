@@ -23,9 +23,11 @@ use crate::{
 fn start(process: &Process) -> (Timer, CancellationToken) {
     let env: SharedEnv = Arc::<SimEnv>::clone(&process.env);
     let (timer, stop) = (Timer::new(env), CancellationToken::new());
-    let work = timer
-        .clone()
-        .run(process.shared_store(), process.ledgers.clone(), stop.clone());
+    let work = timer.clone().run(
+        process.shared_store(),
+        process.ledgers.clone(),
+        stop.clone(),
+    );
     tokio::spawn(work);
     (timer, stop)
 }
@@ -70,7 +72,12 @@ fn is_on_time(at: Option<Timestamp>, due: Timestamp) -> bool {
 async fn assert_punctual(world: &World, n: u128, opens_at: Timestamp) {
     let ends_at = opens_at + Duration::from_secs(3_600);
     let life = life(world, n).await;
-    let due = [opens_at - Duration::from_secs(600), opens_at, ends_at, ends_at];
+    let due = [
+        opens_at - Duration::from_secs(600),
+        opens_at,
+        ends_at,
+        ends_at,
+    ];
     for (at, due) in life.into_iter().zip(due) {
         assert!(is_on_time(at, due), "{at:?} instead of {due}");
     }
@@ -125,7 +132,10 @@ async fn a_drop_soon_is_frozen_at_once() {
 #[tokio::test(start_paused = true)]
 async fn what_was_missed_is_made_up_for_at_the_start() {
     let world = World::new(1);
-    let (live, over) = (EPOCH + Duration::from_secs(10), EPOCH + Duration::from_secs(5));
+    let (live, over) = (
+        EPOCH + Duration::from_secs(10),
+        EPOCH + Duration::from_secs(5),
+    );
     for n in 1..=20 {
         scheduled(&world, n, if n % 2 == 0 { live } else { over }).await;
     }
@@ -138,7 +148,11 @@ async fn what_was_missed_is_made_up_for_at_the_start() {
         let [frozen, live, closed, sealed] = life(&world, n).await;
         assert!(frozen.is_some() && live.is_some(), "drop {n}");
         let is_over = n % 2 == 1;
-        assert_eq!((closed.is_some(), sealed.is_some()), (is_over, is_over), "drop {n}");
+        assert_eq!(
+            (closed.is_some(), sealed.is_some()),
+            (is_over, is_over),
+            "drop {n}"
+        );
     }
     tokio::time::sleep(Duration::from_secs(60)).await;
     for n in 1..=20 {

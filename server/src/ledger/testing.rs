@@ -138,14 +138,13 @@ pub(crate) fn restock(request: u128, item: usize, units: i64) -> Command {
 
 /// Terms of items given as stock, price and limit; holds last 30 s, selling an hour.
 pub(crate) fn terms(items: &[(i64, i64, i32)], opens_at: Timestamp) -> Terms {
-    let item = |(n, &(stock, unit_price_minor, limit_per_buyer)): (usize, &(i64, i64, i32))| {
-        TermsItem {
+    let item =
+        |(n, &(stock, unit_price_minor, limit_per_buyer)): (usize, &(i64, i64, i32))| TermsItem {
             item_id: item_id(n),
             stock,
             unit_price_minor,
             limit_per_buyer,
-        }
-    };
+        };
     Terms {
         version: 2,
         creator_id: creator_id(),

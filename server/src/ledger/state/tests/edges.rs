@@ -48,23 +48,22 @@ fn deciding_survives_the_largest_numbers() {
 #[test]
 fn folding_survives_the_largest_numbers() {
     let mut state = open_state(&terms(&[(5, 100, 0), (5, 100, 0)], EPOCH));
-    for (first, second) in [(0, 1), (0, 0)] {
+    for (first, second) in [(0, 1), (1, 0), (0, 0)] {
         state.begin();
         let (mut at, mut entries) = (at(&state, EPOCH), Vec::new());
-        let mut add = |n, item| state.execute(&restock(n, item, i64::MAX - 9), &mut at, &mut entries);
+        let mut add =
+            |n, item| state.execute(&restock(n, item, i64::MAX - 9), &mut at, &mut entries);
         let outcomes = [add(1, first), add(2, second)];
-        assert!(outcomes.iter().any(Result::is_err), "{outcomes:?}");
+        let is_one = first == second;
+        assert_eq!(outcomes.iter().any(Result::is_err), is_one, "{outcomes:?}");
+        assert!(is_one || state.totals() == (i64::MAX, 0, 0));
         state.rollback();
     }
 }
 
 #[test]
 fn terms_that_do_not_add_up_are_refused() {
-    for items in [
-        &[(i64::MAX, 1, 0), (1, 1, 0)][..],
-        &[(-1, 1, 0)],
-        &[],
-    ] {
+    for items in [&[(-1, 1, 0)][..], &[]] {
         let mut state = StockState::new(drop_id(1));
         state.begin();
         let (mut at, mut entries) = (at(&state, EPOCH), Vec::new());
@@ -92,7 +91,13 @@ fn refuses(state: &mut StockState, event: Event, now: Timestamp) {
     state.begin();
     let folded = state.apply(&entry, state.next_position(now));
     state.rollback();
-    assert!(matches!(folded, Err(FoldError::Illegal { .. } | FoldError::Counts(_))), "{entry:?}");
+    assert!(
+        matches!(
+            folded,
+            Err(FoldError::Illegal { .. } | FoldError::Counts(_))
+        ),
+        "{entry:?}"
+    );
 }
 
 fn held(n: u128, buyer: usize, lines: &[(usize, i32)]) -> Event {
@@ -118,7 +123,14 @@ fn the_fold_refuses_what_the_rules_forbid() {
     let (order_id, reason) = (order_id(1), ReleaseReason::Expired);
     let late = EPOCH + std::time::Duration::from_secs(4_000);
     let mut state = open_state(&terms(&[(5, 100, 0)], EPOCH));
-    for lines in [&[][..], &[(0, 0)], &[(0, -1)], &[(0, 1), (0, 1)], &[(0, 6)], &[(9, 1)]] {
+    for lines in [
+        &[][..],
+        &[(0, 0)],
+        &[(0, -1)],
+        &[(0, 1), (0, 1)],
+        &[(0, 6)],
+        &[(9, 1)],
+    ] {
         refuses(&mut state, held(1, 1, lines), EPOCH);
     }
     refuses(&mut state, held(1, 1, &[(0, 1)]), late);
@@ -126,13 +138,21 @@ fn the_fold_refuses_what_the_rules_forbid() {
     refuses(&mut state, Event::WentLive, EPOCH);
     refuses(&mut state, Event::Sealed, EPOCH);
     refuses(&mut state, Event::SoldOut, EPOCH);
-    refuses(&mut state, Event::LowStock { item_id: item_id(0) }, EPOCH);
+    refuses(
+        &mut state,
+        Event::LowStock {
+            item_id: item_id(0),
+        },
+        EPOCH,
+    );
     let reason = CloseReason::Ended;
     refuses(&mut state, Event::Closed { reason }, EPOCH);
 
     let (mut position, mut entries) = (at(&state, EPOCH), Vec::new());
     let command = place(1, 1, &[(0, 1)]);
-    state.execute(&command, &mut position, &mut entries).unwrap();
+    state
+        .execute(&command, &mut position, &mut entries)
+        .unwrap();
     state.commit([2; 32], EPOCH);
     refuses(&mut state, held(2, 1, &[(0, 1)]), EPOCH);
     let early = EPOCH + std::time::Duration::from_micros((32 * SECOND - 1).unsigned_abs());
@@ -141,12 +161,21 @@ fn the_fold_refuses_what_the_rules_forbid() {
     let reason = ReleaseReason::DropCancelled;
     refuses(&mut state, Event::Released { order_id, reason }, EPOCH);
     // It costs something, and nothing was captured.
-    refuses(&mut state, Event::Sold { order_id, attempt: 0 }, EPOCH);
+    refuses(
+        &mut state,
+        Event::Sold {
+            order_id,
+            attempt: 0,
+        },
+        EPOCH,
+    );
 
     let mut step = |command: Option<Command>, n: u8| {
         let (mut position, mut entries) = (at(&state, EPOCH), Vec::new());
         if let Some(command) = command {
-            state.execute(&command, &mut position, &mut entries).unwrap();
+            state
+                .execute(&command, &mut position, &mut entries)
+                .unwrap();
         }
         state.advance(&mut position, 99, &mut entries).unwrap();
         state.commit([n; 32], EPOCH);
@@ -154,9 +183,17 @@ fn the_fold_refuses_what_the_rules_forbid() {
     step(Some(cancel_drop(9)), 3);
     step(None, 4);
     refuses(&mut state, Event::SoldOut, EPOCH);
-    refuses(&mut state, Event::LowStock { item_id: item_id(0) }, EPOCH);
+    refuses(
+        &mut state,
+        Event::LowStock {
+            item_id: item_id(0),
+        },
+        EPOCH,
+    );
     refuses(&mut state, held(3, 3, &[(0, 1)]), EPOCH);
-    let mut refused = entry(Event::Refused { reason: "SOLD_OUT".to_owned() });
+    let mut refused = entry(Event::Refused {
+        reason: "SOLD_OUT".to_owned(),
+    });
     refused.call = Some(crate::ledger::testing::call(
         buyer_id(1),
         crate::ledger::Method::PlaceOrder,

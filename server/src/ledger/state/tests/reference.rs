@@ -55,12 +55,10 @@ impl Reference {
             state = match event {
                 Event::Held { order_id, .. } if *order_id == wanted => Some(OrderState::Held),
                 Event::Sold { order_id, .. } if *order_id == wanted => Some(OrderState::Paid),
-                Event::Released { order_id, reason } if *order_id == wanted => {
-                    Some(match reason {
-                        ReleaseReason::Expired => OrderState::Expired,
-                        _ => OrderState::Cancelled,
-                    })
-                }
+                Event::Released { order_id, reason } if *order_id == wanted => Some(match reason {
+                    ReleaseReason::Expired => OrderState::Expired,
+                    _ => OrderState::Cancelled,
+                }),
                 Event::RefundStarted { order_id, .. } if *order_id == wanted => {
                     Some(OrderState::RefundPending)
                 }
@@ -122,8 +120,7 @@ impl Reference {
         self.held()
             .filter(|(order_id, buyer_id, ..)| {
                 let state = self.state_of(*order_id).unwrap();
-                *buyer_id == buyer
-                    && !matches!(state, OrderState::Cancelled | OrderState::Expired)
+                *buyer_id == buyer && !matches!(state, OrderState::Cancelled | OrderState::Expired)
             })
             .flat_map(|(_, _, lines, _)| lines)
             .filter(|line| item_id.is_none_or(|id| line.item_id == id))
@@ -273,7 +270,10 @@ impl Reference {
             Life::Over(_) => return Some(Refusal::Ended),
             Life::Live => {}
         }
-        assert!(opens_at <= now && now < terms.ends_at, "live by record only");
+        assert!(
+            opens_at <= now && now < terms.ends_at,
+            "live by record only"
+        );
         let mut amount_minor = 0;
         for line in lines {
             let Some(item) = terms.items.iter().find(|it| it.item_id == line.item_id) else {

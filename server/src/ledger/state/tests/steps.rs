@@ -7,8 +7,7 @@ use super::reference::{Life, Reference};
 use crate::{
     domain::{Money, Timestamp, drop::LedgerSecret},
     ledger::{
-        Call, Command, Entry, Event, Line, Method, Outcome, StockState, Terms,
-        codec,
+        Call, Command, Entry, Event, Line, Method, Outcome, StockState, Terms, codec,
         entry::CloseReason,
         record::{self, Author, Salts},
         state::Phase,
@@ -73,16 +72,24 @@ fn lines() -> impl Strategy<Value = Vec<(usize, i32)>> {
 fn op() -> impl Strategy<Value = Op> {
     let fingerprint = || prop_oneof![9 => Just(0_u8), 1 => Just(1_u8)];
     let expects = prop_oneof![8 => Just(None), 1 => Just(Some(0)), 1 => Just(Some(500))];
-    let place = (0..4_usize, lines(), 0..24_u128, fingerprint(), 0..3, expects).prop_map(
-        |(buyer, lines, request, fingerprint, retry_count, expects)| Op::Place {
-            buyer,
-            lines,
-            request,
-            fingerprint,
-            retry_count,
-            expects,
-        },
-    );
+    let place = (
+        0..4_usize,
+        lines(),
+        0..24_u128,
+        fingerprint(),
+        0..3,
+        expects,
+    )
+        .prop_map(
+            |(buyer, lines, request, fingerprint, retry_count, expects)| Op::Place {
+                buyer,
+                lines,
+                request,
+                fingerprint,
+                retry_count,
+                expects,
+            },
+        );
     prop_oneof![
         24 => place,
         8 => (0..4_usize, 0..40_u128).prop_map(|(buyer, order)| Op::Cancel { buyer, order }),
@@ -247,7 +254,9 @@ impl Trio {
             .unwrap();
         self.advance(&mut at, step.limit, &mut entries);
         let mut draft = self.reference.clone();
-        draft.entries.extend(entries.iter().map(|it| (now, it.clone())));
+        draft
+            .entries
+            .extend(entries.iter().map(|it| (now, it.clone())));
         assert_eq!(draft.overdue(now), 0, "advance left holds that are over");
         for op in &step.ops {
             let command = self.command(op);
@@ -273,23 +282,32 @@ impl Trio {
         assert_eq!(format!("{:?}", self.state), format!("{:?}", self.twin));
     }
 
-    fn advance(&mut self, at: &mut crate::ledger::state::Position, limit: usize, entries: &mut Vec<Entry>) {
+    fn advance(
+        &mut self,
+        at: &mut crate::ledger::state::Position,
+        limit: usize,
+        entries: &mut Vec<Entry>,
+    ) {
         loop {
             let before = entries.len();
             let is_due = self
                 .state
                 .next_due()
                 .is_some_and(|due| due <= at.recorded_at);
-            self.state
-                .advance(at, before + limit, entries)
-                .unwrap();
-            assert!(!is_due || entries.len() > before, "due, but nothing is done");
+            self.state.advance(at, before + limit, entries).unwrap();
+            assert!(
+                !is_due || entries.len() > before,
+                "due, but nothing is done"
+            );
             if entries.len() == before {
                 break;
             }
         }
         let due = self.state.next_due();
-        assert!(due.is_none_or(|due| due > at.recorded_at), "{due:?} is past");
+        assert!(
+            due.is_none_or(|due| due > at.recorded_at),
+            "{due:?} is past"
+        );
     }
 
     fn keep(&mut self, start: crate::ledger::state::Position, entries: &[Entry]) {
@@ -310,7 +328,12 @@ impl Trio {
         for item in self.state.items() {
             let (all, available, held, sold) = draft.counts(item.item_id);
             assert_eq!(
-                (item.available, item.held, item.sold, item.initial + item.restocked),
+                (
+                    item.available,
+                    item.held,
+                    item.sold,
+                    item.initial + item.restocked
+                ),
                 (available, held, sold, all)
             );
         }

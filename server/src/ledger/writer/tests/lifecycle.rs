@@ -40,7 +40,10 @@ fn assert_order(answer: &Result<Answer, LedgerError>, state: OrderState) {
 async fn an_idle_ledger_leaves_memory_and_comes_back() {
     let world = world().await;
     let process = world.alone(FaultPlan::default());
-    assert_order(&process.call(place(1, 1, &[(1, 1)])).await, OrderState::Paid);
+    assert_order(
+        &process.call(place(1, 1, &[(1, 1)])).await,
+        OrderState::Paid,
+    );
     assert_eq!(process.ledgers.open_count(), 1);
     tokio::time::sleep(IDLE).await;
     assert_eq!(process.ledgers.open_count(), 0);
@@ -52,7 +55,10 @@ async fn an_idle_ledger_leaves_memory_and_comes_back() {
         })
         .await;
     assert_order(&again, OrderState::Paid);
-    assert_order(&process.call(place(2, 2, &[(1, 1)])).await, OrderState::Paid);
+    assert_order(
+        &process.call(place(2, 2, &[(1, 1)])).await,
+        OrderState::Paid,
+    );
     world.entries().await;
 }
 
@@ -60,14 +66,20 @@ async fn an_idle_ledger_leaves_memory_and_comes_back() {
 async fn an_open_hold_keeps_the_ledger_and_its_note() {
     let world = world().await;
     let process = world.alone(FaultPlan::default());
-    assert_order(&process.call(place(1, 1, &[(0, 1)])).await, OrderState::Held);
+    assert_order(
+        &process.call(place(1, 1, &[(0, 1)])).await,
+        OrderState::Held,
+    );
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(open_rows(&world).await.len(), 1);
     process.ledgers.shutdown().await;
     assert_eq!(open_rows(&world).await.len(), 1, "a hold is open");
 
     let next = world.process(2, FaultPlan::default(), 0);
-    assert_order(&next.call(cancel_order(1, order_id(1))).await, OrderState::Cancelled);
+    assert_order(
+        &next.call(cancel_order(1, order_id(1))).await,
+        OrderState::Cancelled,
+    );
     next.ledgers.shutdown().await;
     let left: Vec<_> = open_rows(&world).await;
     assert_eq!(left.len(), 1, "each process takes back its own note only");
@@ -82,17 +94,25 @@ async fn the_note_stands_before_the_first_record() {
         process.store.force(Method::MarkOpen, Fault::Lose);
     }
     let first = process.call(place(1, 1, &[(0, 1)])).await;
-    assert!(matches!(first, Err(LedgerError::Unavailable(_))), "{first:?}");
+    assert!(
+        matches!(first, Err(LedgerError::Unavailable(_))),
+        "{first:?}"
+    );
     assert_eq!(process.store.appends(), [], "nothing before the note");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_order(&process.call(place(1, 2, &[(0, 1)])).await, OrderState::Held);
+    assert_order(
+        &process.call(place(1, 2, &[(0, 1)])).await,
+        OrderState::Held,
+    );
     assert_eq!(open_rows(&world).await.len(), 1);
 }
 
 /// A ledger leaves memory while new commands come in: the note of the one that follows must not be taken back with the old one's.
 #[tokio::test(start_paused = true)]
 async fn leaving_does_not_take_the_note_of_the_one_that_follows() {
-    let world = world().await;
+    let mut offer = terms(&[(5, 500, 0), (100, 0, 0)], EPOCH);
+    offer.ends_at = EPOCH + Duration::from_secs(86_400);
+    let world = World::with(1, &offer).await;
     let plan = FaultPlan {
         write: Odds {
             delay: 1.0,
@@ -112,7 +132,11 @@ async fn leaving_does_not_take_the_note_of_the_one_that_follows() {
         let held = process.call(place(n, n as u128, &[(0, 1)])).await;
         assert_order(&held, OrderState::Held);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert_eq!(open_rows(&world).await.len(), 1, "hold {n} would be forgotten after a crash");
+        assert_eq!(
+            open_rows(&world).await.len(),
+            1,
+            "hold {n} would be forgotten after a crash"
+        );
         tokio::time::sleep(IDLE).await;
         assert_eq!(open_rows(&world).await, []);
         assert_eq!(process.ledgers.open_count(), 0);
@@ -182,7 +206,10 @@ async fn a_failed_opening_does_not_start_a_second_writer() {
     let opened: Vec<_> = futures::future::join_all(calls).await;
     let first = opened.iter().find_map(|it| it.as_ref().ok()).unwrap();
     for ledger in opened.iter().flatten() {
-        assert!(std::sync::Arc::ptr_eq(ledger, first), "two writers of one ledger");
+        assert!(
+            std::sync::Arc::ptr_eq(ledger, first),
+            "two writers of one ledger"
+        );
     }
     assert_eq!(opened.iter().filter(|it| it.is_err()).count(), 1);
 }
@@ -233,7 +260,13 @@ async fn holds_of_a_dead_process_run_out_without_any_client() {
         order_id: order_id(1),
         reason: ReleaseReason::Expired,
     };
-    assert_eq!(entries.iter().filter(|(_, it)| it.event == released).count(), 1);
+    assert_eq!(
+        entries
+            .iter()
+            .filter(|(_, it)| it.event == released)
+            .count(),
+        1
+    );
     tokio::time::sleep(IDLE).await;
     assert_eq!(open_rows(&world).await, []);
     assert_eq!(sweep(&store, &next.ledgers).await.unwrap(), 0);
@@ -243,9 +276,16 @@ async fn holds_of_a_dead_process_run_out_without_any_client() {
 async fn a_hold_runs_out_by_itself() {
     let world = world().await;
     let process = world.alone(FaultPlan::default());
-    assert_order(&process.call(place(1, 1, &[(0, 2)])).await, OrderState::Held);
+    assert_order(
+        &process.call(place(1, 1, &[(0, 2)])).await,
+        OrderState::Held,
+    );
     tokio::time::sleep(Duration::from_millis(31_990)).await;
-    assert_eq!(world.log().await.last().unwrap().held, 2, "two seconds of grace");
+    assert_eq!(
+        world.log().await.last().unwrap().held,
+        2,
+        "two seconds of grace"
+    );
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(world.log().await.last().unwrap().held, 0);
 }

@@ -7,12 +7,12 @@ use uuid::Uuid;
 use crate::{
     domain::order::OrderState,
     ledger::{
-        Answer, Command, Event, Refusal,
-        codec,
+        Answer, Command, Event, Refusal, codec,
         record::{self, Author, Salts},
         registry::LedgerError,
         testing::{
-            EPOCH, Process, World, cancel_drop, drop_id, end_drop, order_id, place, place_again, terms,
+            EPOCH, Process, World, cancel_drop, drop_id, end_drop, order_id, place, place_again,
+            terms,
         },
         verify,
         writer::QUEUE_MAX,
@@ -151,7 +151,11 @@ async fn a_command_nobody_waits_for_is_not_done() {
     let gone = async {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let call = process.call(place(2, 2, &[(0, 1)]));
-        assert!(tokio::time::timeout(Duration::from_millis(1), call).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(1), call)
+                .await
+                .is_err()
+        );
     };
     let late = async {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -206,9 +210,20 @@ async fn the_loser_of_a_slot_decides_again() {
         other.call(place(2, 2, &[(0, 1)]))
     );
     let is_sold_out = |answer: &Result<Answer, LedgerError>| {
-        matches!(answer, Ok(Answer::Refused(Refusal::SoldOut { available: 0, held: 1, .. })))
+        matches!(
+            answer,
+            Ok(Answer::Refused(Refusal::SoldOut {
+                available: 0,
+                held: 1,
+                ..
+            }))
+        )
     };
-    assert_eq!(usize::from(is_sold_out(&a)) + usize::from(is_sold_out(&b)), 1, "{a:?} {b:?}");
+    assert_eq!(
+        usize::from(is_sold_out(&a)) + usize::from(is_sold_out(&b)),
+        1,
+        "{a:?} {b:?}"
+    );
     assert_eq!(held_orders(&world).await.len(), 1);
 }
 
@@ -238,12 +253,18 @@ async fn a_refusal_is_read_from_the_head() {
         world.process(1, FaultPlan::default(), 0),
         world.process(2, FaultPlan::default(), 0),
     );
-    assert_eq!(state_of(other.call(place(1, 1, &[(0, 1)])).await), OrderState::Held);
+    assert_eq!(
+        state_of(other.call(place(1, 1, &[(0, 1)])).await),
+        OrderState::Held
+    );
     one.call(Command::GetDrop).await.unwrap();
     let back = crate::ledger::testing::cancel_order(1, order_id(1));
     assert_eq!(state_of(other.call(back).await), OrderState::Cancelled);
     // By the fold of this process the unit is still held.
-    assert_eq!(state_of(one.call(place(2, 2, &[(0, 1)])).await), OrderState::Held);
+    assert_eq!(
+        state_of(one.call(place(2, 2, &[(0, 1)])).await),
+        OrderState::Held
+    );
     let found = one.call(Command::GetOrder {
         caller_id: crate::ledger::testing::buyer_id(1),
         order_id: order_id(1),
@@ -276,13 +297,26 @@ async fn a_full_queue_sheds() {
         .filter(|answer| matches!(answer, Err(LedgerError::Overloaded)))
         .count();
     assert_eq!(shed, 9);
-    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), QUEUE_MAX + 1);
+    assert_eq!(
+        answers.iter().filter(|answer| answer.is_ok()).count(),
+        QUEUE_MAX + 1
+    );
 }
 
 /// A sound record of one more `EndDrop`, as another process would write it, changed by `change` and hashed again.
 async fn planted(world: &World, change: impl FnOnce(&mut LedgerRecord)) {
-    let mut state = verify::verify(&*world.store, drop_id(1), |_, _| ()).await.unwrap().state;
-    let secret = world.store.get_drop(drop_id(1)).await.unwrap().unwrap().secret.unwrap();
+    let mut state = verify::verify(&*world.store, drop_id(1), |_, _| ())
+        .await
+        .unwrap()
+        .state;
+    let secret = world
+        .store
+        .get_drop(drop_id(1))
+        .await
+        .unwrap()
+        .unwrap()
+        .secret
+        .unwrap();
     let start = state.next_position(EPOCH);
     let (mut at, mut entries) = (start, Vec::new());
     state.begin();
@@ -311,13 +345,16 @@ async fn refuses_to_write(process: &Process, first: Command) {
         let answer = process.call(command).await;
         assert!(is_unavailable(&answer), "{answer:?}");
     }
-    assert_eq!(process.store.appends().len(), tries, "a halted ledger is not written");
+    assert_eq!(
+        process.store.appends().len(),
+        tries,
+        "a halted ledger is not written"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ledger_that_can_not_be_folded_is_never_written_again() {
-    let changes: [fn(&mut LedgerRecord); 2] =
-        [|it| it.fold_version = 2, |it| it.available += 1];
+    let changes: [fn(&mut LedgerRecord); 2] = [|it| it.fold_version = 2, |it| it.available += 1];
     for change in changes {
         for first in [place(1, 1, &[(0, 1)]), Command::GetDrop] {
             let world = world().await;
@@ -346,5 +383,8 @@ async fn ledger_time_never_runs_backwards() {
     slow.call(place(2, 2, &[(0, 1)])).await.unwrap();
     let log = world.log().await;
     assert!(log.is_sorted_by_key(|record| record.recorded_at));
-    assert_eq!(log.first().unwrap().recorded_at, log.last().unwrap().recorded_at);
+    assert_eq!(
+        log.first().unwrap().recorded_at,
+        log.last().unwrap().recorded_at
+    );
 }
