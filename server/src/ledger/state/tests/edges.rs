@@ -1,14 +1,16 @@
 //! Extremes that the edge of the system keeps out: the core says no, it does not panic.
 
+use std::time::Duration;
+
 use crate::{
     domain::{Timestamp, drop::LedgerSecret},
     ledger::{
-        Command, Entry, Event, Line, StockState, Terms,
+        Command, Entry, Event, Line, Outcome, Refusal, StockState, Terms,
         entry::{CloseReason, ReleaseReason},
         state::{FoldError, Position},
         testing::{
-            EPOCH, SECOND, buyer_id, cancel_drop, drop_id, item_id, order_id, place, place_again,
-            restock, terms,
+            EPOCH, SECOND, buyer_id, cancel_drop, cancel_order, drop_id, item_id, order_id, place,
+            place_again, restock, terms,
         },
     },
 };
@@ -121,7 +123,7 @@ fn held(n: u128, buyer: usize, lines: &[(usize, i32)]) -> Event {
 #[test]
 fn the_fold_refuses_what_the_rules_forbid() {
     let (order_id, reason) = (order_id(1), ReleaseReason::Expired);
-    let late = EPOCH + std::time::Duration::from_secs(4_000);
+    let late = EPOCH + Duration::from_secs(4_000);
     let mut state = open_state(&terms(&[(5, 100, 0)], EPOCH));
     for lines in [
         &[][..],
@@ -155,7 +157,7 @@ fn the_fold_refuses_what_the_rules_forbid() {
         .unwrap();
     state.commit([2; 32], EPOCH);
     refuses(&mut state, held(2, 1, &[(0, 1)]), EPOCH);
-    let early = EPOCH + std::time::Duration::from_micros((32 * SECOND - 1).unsigned_abs());
+    let early = EPOCH + Duration::from_micros((32 * SECOND - 1).unsigned_abs());
     let reason = ReleaseReason::Expired;
     refuses(&mut state, Event::Released { order_id, reason }, early);
     let reason = ReleaseReason::DropCancelled;
@@ -202,4 +204,55 @@ fn the_fold_refuses_what_the_rules_forbid() {
     ));
     state.begin();
     assert!(state.apply(&refused, at(&state, EPOCH)).is_err());
+}
+
+fn run(state: &mut StockState, command: &Command, now: Timestamp) -> Outcome {
+    let (mut position, mut entries) = (at(state, now), Vec::new());
+    state.begin();
+    state.advance(&mut position, 99, &mut entries).unwrap();
+    let outcome = state.execute(command, &mut position, &mut entries).unwrap();
+    state.commit([9; 32], now);
+    outcome
+}
+
+/// Five holds given up, by cancelling or by letting them run out, and no more.
+#[test]
+fn nobody_gives_up_more_than_five_holds() {
+    let mut state = open_state(&terms(&[(5, 100, 0)], EPOCH));
+    let mut now = EPOCH;
+    for n in 1..=5 {
+        let held = run(&mut state, &place(1, n, &[(0, 1)]), now);
+        assert_eq!(held, Outcome::Order(order_id(n)));
+        if n % 2 == 0 {
+            run(&mut state, &cancel_order(1, order_id(n)), now);
+        } else {
+            now = now + Duration::from_secs(32);
+        }
+    }
+    let refusal = Refusal::TooManyHolds {
+        open_order_id: None,
+    };
+    let sixth = run(&mut state, &place(1, 6, &[(0, 1)]), now);
+    assert_eq!(sixth, Outcome::Refused(refusal));
+    let other = run(&mut state, &place(2, 7, &[(0, 5)]), now);
+    assert_eq!(other, Outcome::Order(order_id(7)));
+}
+
+/// Five request ids voided: the sixth refusal writes nothing, and nothing of this buyer can land any more.
+#[test]
+fn five_voided_requests_end_it_for_a_buyer() {
+    let mut state = open_state(&terms(&[(5, 100, 0)], EPOCH));
+    for n in 1..=5 {
+        let refused = run(&mut state, &place_again(1, n, n, &[(0, 6)], 1), EPOCH);
+        assert!(matches!(refused, Outcome::Refused(Refusal::SoldOut { .. })));
+        let again = run(&mut state, &place_again(1, n, n, &[(0, 1)], 0), EPOCH);
+        assert_eq!(again, Outcome::Refused(Refusal::RequestIdVoid));
+    }
+    let sixth = place_again(1, 6, 6, &[(0, 1)], 1);
+    let decision = state.decide(&sixth, EPOCH);
+    assert_eq!(decision.entries, []);
+    assert!(matches!(
+        decision.outcome,
+        Outcome::Refused(Refusal::TooManyHolds { .. })
+    ));
 }

@@ -408,6 +408,30 @@ impl Reference {
         self.audit_moves();
     }
 
+    /// What must have been told by now: of each item, and (`None`) of the drop.
+    pub(super) fn untold(&self) -> Vec<Option<ItemId>> {
+        let told = |notice: Event, ends: &dyn Fn(&ItemId) -> bool| {
+            let restocked =
+                |event: &Event| matches!(event, Event::Restocked { item_id, .. } if ends(item_id));
+            let events: Vec<_> = self.events().collect();
+            let since = events.iter().rposition(|it| restocked(it)).unwrap_or(0);
+            events[since..].contains(&&notice)
+        };
+        let terms = self.terms();
+        let low = |item_id| {
+            let threshold = terms.low_stock_threshold;
+            threshold > 0
+                && self.counts(item_id).1 <= threshold
+                && !told(Event::LowStock { item_id }, &|it| *it == item_id)
+        };
+        let is_out = |item_id| matches!(self.counts(item_id), (_, 0, 0, _));
+        let items: Vec<_> = terms.items.iter().map(|it| it.item_id).collect();
+        let is_drop_out = items.iter().all(|it| is_out(*it));
+        let drop = (is_drop_out && !told(Event::SoldOut, &|_| true)).then_some(None);
+        let low = items.into_iter().filter(|it| low(*it)).map(Some);
+        low.chain(drop).collect()
+    }
+
     fn audit_held(&self, at: Timestamp, order_id: OrderId, buyer: AccountId, lines: &[Line]) {
         let terms = self.terms();
         assert_eq!(self.life(), Life::Live);

@@ -348,6 +348,9 @@ impl Trio {
             (Life::Over(reason), true) => Phase::Sealed(reason),
         };
         assert_eq!(self.state.phase(), phase);
+        if draft.life() == Life::Live {
+            assert_eq!(draft.untold(), []);
+        }
         let is_over = matches!(draft.life(), Life::Over(_));
         assert_eq!(draft.is_sealed(), is_over && draft.open().is_empty());
     }

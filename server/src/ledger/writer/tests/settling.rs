@@ -77,6 +77,38 @@ async fn an_unknown_append_that_landed_is_ours() {
     }
 }
 
+/// After an unknown try, "no" to the next one says nothing about the first.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_an_unknown_append_settles_nothing() {
+    let world = world().await;
+    let process = world.alone(FaultPlan::default());
+    process.call(Command::GetDrop).await.unwrap();
+    process.store.force(Method::Append, Fault::HideOutcome);
+    process.store.force(Method::Append, Fault::Refuse);
+    let answer = process.call(place(1, 1, &[(0, 2)])).await;
+    assert_eq!(state_of(answer), OrderState::Held);
+    assert_eq!(process.store.forced_left(), 0);
+}
+
+/// A record of ours is not folded as another's: a refused retry hears why, not that its id is void.
+#[tokio::test(start_paused = true)]
+async fn a_record_of_ours_is_answered_as_it_was_decided() {
+    let world = world().await;
+    let process = world.alone(FaultPlan::default());
+    process.call(Command::GetDrop).await.unwrap();
+    process.store.force(Method::Append, Fault::HideOutcome);
+    let answer = process.call(place_again(1, 1, 1, &[(0, 6)], 1)).await;
+    assert!(
+        matches!(answer, Ok(Answer::Refused(Refusal::SoldOut { .. }))),
+        "{answer:?}"
+    );
+    let again = process.call(place_again(1, 2, 1, &[(0, 6)], 2)).await;
+    assert!(
+        matches!(again, Ok(Answer::Refused(Refusal::RequestIdVoid))),
+        "{again:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_refused_append_is_not_done_and_its_units_stay() {
     let world = world().await;
