@@ -1,1 +1,56 @@
-fn main() {}
+//! Load generator and measurements of Live Drop.
+
+mod rush;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures Live Drop, and checks while doing so that nothing is sold twice.
+#[derive(Debug, Parser)]
+#[command(name = "livedrop-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sends thousands of buyers at one drop, then recounts its ledger. Exit status 1 unless nothing was oversold, doubled or lost.
+    Rush(rush::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli {
+        command: Command::Rush(options),
+    } = Cli::parse();
+    // Dropping the run kills the server it started, whichever branch wins.
+    let result = tokio::select! {
+        result = rush::run(&options) => result,
+        () = stopped() => Err(anyhow::anyhow!("stopped")),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends when the process is asked to stop.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,1 +1,334 @@
-//! (being written)
+//! The one place that chooses backends and wires the parts together: starts everything in order, and stops it in the opposite one.
+
+pub mod admin;
+pub mod drop_list;
+mod start_error;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use http::HeaderValue;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use self::admin::AdminSocket;
+pub use self::start_error::StartError;
+use crate::{
+    auth::{AccessTokens, Keys, Passwords, key_file},
+    config::Config,
+    domain::ProcessId,
+    env::{SharedEnv, SystemEnv},
+    jobs::{self, Timer},
+    ledger::Registry,
+    rpc::{self, Readiness, serve},
+    service::Context,
+    store::{
+        SharedStore,
+        embedded::{EmbeddedStore, Options},
+    },
+    telemetry,
+    web::metrics::MetricsServer,
+};
+
+/// The key file's name in the data directory.
+const KEY_FILE_NAME: &str = "keys.toml";
+
+/// How often ledgers of dead processes are looked for: 16 reads, and a hold that nobody watches expires this much late.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// How often a stopping process looks whether its store is let go.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Parts that a caller may bring along.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Instead of the store that the settings name, as one that fails on purpose.
+    pub store: Option<SharedStore>,
+    /// The process' metrics; none are served without.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    /// What the use cases work with.
+    pub ctx: Context,
+    address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
+    has_tls: bool,
+    readiness: Readiness,
+    /// Stops the public port.
+    stop: CancellationToken,
+    /// Stops everything else that runs.
+    stop_rest: CancellationToken,
+    serving: JoinHandle<()>,
+    rest: Vec<JoinHandle<()>>,
+    admin: Option<AdminSocket>,
+}
+
+/// Not everything had ended when the time was up.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped after {}s with work unfinished: {what}", .after.as_secs())]
+pub struct Unfinished {
+    /// The time there was.
+    pub after: Duration,
+    /// What was waited for.
+    pub what: &'static str,
+}
+
+impl App {
+    /// Starts a server; it is ready when this returns. Needs a tokio runtime with all drivers.
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing is left running then.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_with(config, Parts::default()).await
+    }
+
+    /// Starts a server with some parts of the caller's.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(config: &Config, parts: Parts) -> Result<Self, StartError> {
+        let tls = tls(config)?;
+        let store = match parts.store {
+            Some(store) => store,
+            None => open_store(config).await?,
+        };
+        let ctx = context(config, store)?;
+        let readiness = Readiness::default();
+        let setup = rpc::Setup {
+            limits: config.limits.clone(),
+            verify: verify(&ctx),
+            readiness: readiness.clone(),
+            jwks: ctx.keys.jwks(),
+            allowed_origins: origins(config)?,
+        };
+        let public = rpc::App::new(rpc::services(&ctx), setup).await?;
+
+        let listen = config.server.listen;
+        let busy = |flag, address| {
+            move |source| StartError::Listen {
+                flag,
+                address,
+                source,
+            }
+        };
+        let has_tls = tls.is_some();
+        let server = rpc::Server::bind(listen, public, tls).map_err(busy("--listen", listen))?;
+        let address = server.local_addr().map_err(busy("--listen", listen))?;
+        let metrics = match (config.server.metrics_listen, parts.metrics) {
+            (Some(at), Some(handle)) => {
+                let busy = busy("--metrics-listen", at);
+                let server = MetricsServer::bind(at).await.map_err(&busy)?;
+                let address = server.local_addr().map_err(&busy)?;
+                Some((server, handle, address))
+            }
+            (Some(_), None) | (None, _) => None,
+        };
+        let metrics_address = metrics.as_ref().map(|(_, _, address)| *address);
+        let admin = open_admin(config, &ctx);
+
+        let (stop, stop_rest) = (CancellationToken::new(), CancellationToken::new());
+        let timer =
+            ctx.timer
+                .clone()
+                .run(ctx.store.clone(), ctx.ledgers.clone(), stop_rest.clone());
+        let mut rest = vec![
+            tokio::spawn(timer),
+            tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
+        ];
+        if let Some((server, handle, _)) = metrics {
+            let (upkeep, until) = (telemetry::upkeep(handle.clone()), stop_rest.clone());
+            rest.push(tokio::spawn(async move {
+                until.run_until_cancelled(upkeep).await;
+            }));
+            let serving = server.serve(handle, stop_rest.clone());
+            rest.push(tokio::spawn(async move { drop(serving.await) }));
+        }
+        let serving = tokio::spawn(server.serve(stop.clone()));
+        readiness.set_ready();
+        Ok(Self {
+            ctx,
+            address,
+            metrics_address,
+            has_tls,
+            readiness,
+            stop,
+            stop_rest,
+            serving,
+            rest,
+            admin,
+        })
+    }
+
+    /// Where the public port listens: the port is known even if 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where `/metrics` is served, if it is.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// The public port as a URL for clients on this machine.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        let scheme = if self.has_tls { "https" } else { "http" };
+        let port = self.address.port();
+        let ip = self.address.ip();
+        let host = match ip {
+            IpAddr::V4(_) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+            IpAddr::V6(_) if ip.is_unspecified() => "[::1]".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        format!("{scheme}://{host}:{port}")
+    }
+
+    /// Stops within `grace`: not ready, no new connections, calls in flight finished, writers settled, store closed.
+    ///
+    /// # Errors
+    /// If the time was up first. What was answered is on disk all the same.
+    pub async fn shutdown(self, grace: Duration) -> Result<(), Unfinished> {
+        let until = Instant::now() + grace;
+        let mut what = "calls in flight";
+        let stopped = tokio::time::timeout_at(until, self.stop_in_order(&mut what)).await;
+        stopped.map_err(|_elapsed| Unfinished { after: grace, what })
+    }
+
+    async fn stop_in_order(self, what: &mut &'static str) {
+        let Self {
+            ctx,
+            readiness,
+            stop,
+            stop_rest,
+            serving,
+            rest,
+            admin,
+            ..
+        } = self;
+        readiness.set_not_ready("stopping");
+        stop.cancel();
+        // Tasks of ours don't panic; if one did, the others are stopped all the same.
+        let _ = serving.await;
+        *what = "writers";
+        stop_rest.cancel();
+        ctx.ledgers.shutdown().await;
+        *what = "background work";
+        for task in rest {
+            let _ = task.await;
+        }
+        if let Some(admin) = admin {
+            admin.close().await;
+        }
+        *what = "the store";
+        let store = ctx.store.clone();
+        drop(ctx);
+        while Arc::strong_count(&store) > 1 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        // Closing waits for the disk.
+        let _ = tokio::task::spawn_blocking(move || drop(store)).await;
+    }
+}
+
+fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
+    let env: SharedEnv = Arc::new(SystemEnv);
+    let in_data = config
+        .store
+        .data
+        .as_ref()
+        .map(|data| data.join(KEY_FILE_NAME));
+    let keys = match config.auth.key_file.as_ref().or(in_data.as_ref()) {
+        Some(path) => key_file::load_or_create(path)?,
+        None => Keys::generate()?,
+    };
+    let keys = Arc::new(keys);
+    Ok(Context {
+        ledgers: Registry::new(env.clone(), store.clone(), ProcessId::new(env.uuid())),
+        timer: Timer::new(env.clone()),
+        env,
+        store,
+        passwords: Arc::new(Passwords::start(config.auth.password_cost())?),
+        tokens: Arc::new(AccessTokens::new(keys.clone())?),
+        keys,
+    })
+}
+
+/// Knows the clock and the keys only: the public port must not keep the store open.
+fn verify(ctx: &Context) -> Arc<rpc::VerifyFn> {
+    let (tokens, env) = (ctx.tokens.clone(), ctx.env.clone());
+    Arc::new(move |token| tokens.verify(token, env.now()))
+}
+
+async fn open_store(config: &Config) -> Result<SharedStore, StartError> {
+    let options = Options {
+        cache_bytes: config.store.cache_mib << 20,
+        ..Options::default()
+    };
+    let data = config.store.data.clone();
+    let open = move || match data {
+        Some(data) => {
+            EmbeddedStore::open(&data, options).map_err(|source| StartError::store(data, source))
+        }
+        None => EmbeddedStore::in_memory_with(options)
+            .map_err(|source| StartError::store("memory".into(), source)),
+    };
+    // After a crash the whole file is verified first.
+    let opened = tokio::task::spawn_blocking(open).await;
+    Ok(Arc::new(
+        opened.map_err(|error| StartError::Task(error.to_string()))??,
+    ))
+}
+
+/// Tools do without if it can't be opened; selling does not depend on them.
+fn open_admin(config: &Config, ctx: &Context) -> Option<AdminSocket> {
+    let data: &Path = config.store.data.as_deref()?;
+    let opened = AdminSocket::open(data, ctx.store.clone());
+    opened.inspect_err(|error| tracing::warn!(%error, "no admin socket: tools can't read the store while it is served")).ok()
+}
+
+fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {
+    let (Some(cert), Some(key)) = (&config.server.tls_cert, &config.server.tls_key) else {
+        return Ok(None);
+    };
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| StartError::TlsFile {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    Ok(Some(serve::tls_config(&read(cert)?, &read(key)?)?))
+}
+
+fn origins(config: &Config) -> Result<Vec<HeaderValue>, StartError> {
+    let header = |origin: &String| {
+        HeaderValue::from_str(origin).map_err(|_| StartError::Origin(origin.clone()))
+    };
+    config.server.cors_origins.iter().map(header).collect()
+}
+
+/// Goes on with what dead processes left: at the start, and later with what could not be taken over then.
+async fn sweep(ctx: Context, stop: CancellationToken) {
+    while let Some(swept) = stop
+        .run_until_cancelled(jobs::sweep(&ctx.store, &ctx.ledgers))
+        .await
+    {
+        match swept {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "ledgers of a dead process taken over"),
+            Err(error) => tracing::warn!(%error, "open ledgers can't be read"),
+        }
+        stop.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY))
+            .await;
+    }
+}

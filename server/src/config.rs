@@ -1,1 +1,159 @@
-//! (being written)
+//! Settings: one struct per concern. Defaults, then the file, then the environment, then flags; the later wins.
+//!
+//! Every key is in `livedrop config --print`. `LIVEDROP_SERVER__LISTEN` is `listen` of `[server]`. All that is wrong is told at once.
+
+mod check;
+mod layers;
+mod limits;
+mod optional;
+mod print;
+mod span;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use layers::{Layers, Loaded, Origin, Problem, Problems, load};
+
+use crate::{auth::PasswordCost, rpc::limits::Limits, telemetry::LogFormat};
+
+/// Which defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// One person, one machine, no secrets: generous limits, cheap passwords, loopback only.
+    Dev,
+    /// The open internet: strict.
+    Serve,
+}
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the process is reached.
+    pub server: Server,
+    /// Where data is kept.
+    pub store: Store,
+    /// Keys and passwords.
+    pub auth: Auth,
+    /// What callers may take.
+    #[serde(with = "limits::LimitsSection")]
+    pub limits: Limits,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// Where the process is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address of the public port; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Address of `/metrics`; empty = not served.
+    #[serde(with = "optional")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Certificate chain (PEM) for TLS; empty = plain HTTP, for loopback or behind a proxy that ends TLS.
+    #[serde(with = "optional")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate.
+    #[serde(with = "optional")]
+    pub tls_key: Option<PathBuf>,
+    /// Origins (`https://shop.example`) whose pages may call from a browser.
+    pub cors_origins: Vec<String>,
+    /// From the signal to the end of the process, at most.
+    #[serde(with = "span")]
+    pub shutdown: Duration,
+}
+
+/// Where data is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// The data directory; empty = in memory, gone with the process.
+    #[serde(with = "optional")]
+    pub data: Option<PathBuf>,
+    /// Memory for the store's pages, in MiB.
+    pub cache_mib: usize,
+}
+
+/// Keys and passwords.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// File with the token keys, made at the first start with mode 0600; empty = `keys.toml` in the data directory.
+    #[serde(with = "optional")]
+    pub key_file: Option<PathBuf>,
+    /// Memory of a password hash (argon2id), in KiB.
+    pub password_memory_kib: u32,
+    /// Passes over that memory.
+    pub password_iterations: u32,
+}
+
+impl Auth {
+    /// What a password hash costs.
+    #[must_use]
+    pub fn password_cost(&self) -> PasswordCost {
+        PasswordCost {
+            memory_kib: self.password_memory_kib,
+            iterations: self.password_iterations,
+        }
+    }
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// As in `info,livedrop_server=debug`; the variable `RUST_LOG` wins.
+    pub filter: String,
+    /// `auto` is readable on a terminal and JSON otherwise; `text`, `json`.
+    pub format: LogFormat,
+}
+
+impl Config {
+    /// The defaults of `profile`.
+    #[must_use]
+    pub fn new(profile: Profile) -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let (listen, cost, limits, shutdown, filter) = match profile {
+            Profile::Dev => (
+                loopback(7400),
+                PasswordCost::CHEAP,
+                Limits::generous(),
+                5,
+                "warn",
+            ),
+            Profile::Serve => (
+                SocketAddr::from(([0, 0, 0, 0], 7400)),
+                PasswordCost::STRONG,
+                Limits::strict(),
+                30,
+                "info",
+            ),
+        };
+        Self {
+            server: Server {
+                listen,
+                metrics_listen: Some(loopback(7401)),
+                tls_cert: None,
+                tls_key: None,
+                cors_origins: Vec::new(),
+                shutdown: Duration::from_secs(shutdown),
+            },
+            store: Store {
+                data: None,
+                cache_mib: 256,
+            },
+            auth: Auth {
+                key_file: None,
+                password_memory_kib: cost.memory_kib,
+                password_iterations: cost.iterations,
+            },
+            limits,
+            log: Log {
+                filter: filter.to_owned(),
+                format: LogFormat::Auto,
+            },
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod order_answer;
 mod order_request;
 mod page_token;
 mod reflection;
+mod services;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub use self::{
     layers::authenticate::VerifyFn,
     limits::{Limits, Rate},
     serve::Server,
+    services::services,
     status::to_status,
 };
 

@@ -29,6 +29,28 @@ const SECONDS: &[f64] = &[
 /// How often measured values are moved into their buckets; until then each takes memory, scraped or not.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Readable on a terminal, JSON otherwise.
+    Auto,
+    /// Readable.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    fn is_text(self) -> bool {
+        match self {
+            Self::Auto => std::io::stderr().is_terminal(),
+            Self::Text => true,
+            Self::Json => false,
+        }
+    }
+}
+
 /// Telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -46,12 +68,12 @@ pub enum Error {
     Installed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Sends logs to standard error: readable on a terminal, JSON otherwise. `filter` as in `info,livedrop_server=debug`; `RUST_LOG` wins.
+/// Sends logs to standard error. `filter` as in `info,livedrop_server=debug`; `RUST_LOG` wins.
 /// Panics are logged too, with the correlation id of the call they happened in.
 ///
 /// # Errors
 /// If the filter is malformed or logging is installed already.
-pub fn install_logs(filter: &str) -> Result<(), Error> {
+pub fn install_logs(filter: &str, format: LogFormat) -> Result<(), Error> {
     let filter = std::env::var(EnvFilter::DEFAULT_ENV)
         .ok()
         .filter(|set| !set.is_empty())
@@ -61,7 +83,7 @@ pub fn install_logs(filter: &str) -> Result<(), Error> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(env_filter)
         .with_writer(std::io::stderr);
-    let installed = if std::io::stderr().is_terminal() {
+    let installed = if format.is_text() {
         logs.with_target(false).try_init()
     } else {
         logs.json()

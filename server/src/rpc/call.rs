@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -89,8 +90,9 @@ pub struct Call {
     pub deadline: Instant,
     /// The method called; `None` until known, or if there is no such method.
     pub method: Option<&'static Method>,
-    /// Who calls; `None` if nobody signed in.
-    pub caller: Option<Caller>,
+    // Shared, so that the log line at the end knows what a layer below found out. A field of the span would be dearer: its text is
+    // made again each time one is added.
+    caller: Arc<OnceLock<Caller>>,
 }
 
 impl Call {
@@ -104,8 +106,20 @@ impl Call {
             arrived_at,
             deadline: arrived_at + deadline_max,
             method: None,
-            caller: None,
+            caller: Arc::default(),
         }
+    }
+
+    /// Who calls; `None` until known, or if nobody signed in.
+    #[must_use]
+    pub fn caller(&self) -> Option<Caller> {
+        self.caller.get().copied()
+    }
+
+    /// Notes who calls, once.
+    pub(super) fn set_caller(&self, caller: Caller) {
+        // There is one layer that does, and it passes each call once.
+        let _ = self.caller.set(caller);
     }
 }
 
@@ -117,7 +131,7 @@ pub fn caller<T>(request: &tonic::Request<T>) -> Result<Caller, Error> {
     request
         .extensions()
         .get::<Call>()
-        .and_then(|call| call.caller)
+        .and_then(Call::caller)
         .ok_or(Error::Unauthenticated)
 }
 

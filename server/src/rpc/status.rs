@@ -41,10 +41,8 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::DropNotOpen
         | Reason::DropEnded
         | Reason::DropCancelled
-        | Reason::DropFrozen
         | Reason::BuyerLimitReached
         | Reason::TooManyHolds
-        | Reason::HoldExpired
         | Reason::OrderState
         | Reason::PriceChanged
         | Reason::RequestIdReused

@@ -9,13 +9,24 @@ async fn sign_up_sign_in_and_out() {
     let server = Server::start().await;
     let client = server.stranger();
     let request = sign_up_request();
-    let account = client.sign_up(request.clone()).await.unwrap().account.unwrap();
+    let account = client
+        .sign_up(request.clone())
+        .await
+        .unwrap()
+        .account
+        .unwrap();
     let me = client.get_me().await.unwrap().account.unwrap();
-    assert_eq!((&me.account_id, &me.email), (&account.account_id, &request.email));
+    assert_eq!(
+        (&me.account_id, &me.email),
+        (&account.account_id, &request.email)
+    );
 
     let elsewhere = server.stranger();
     let email = request.email.to_uppercase();
-    let sign_in = v1::SignInRequest { email, password: request.password.clone() };
+    let sign_in = v1::SignInRequest {
+        email,
+        password: request.password.clone(),
+    };
     elsewhere.sign_in(sign_in).await.unwrap();
     let old = elsewhere.tokens().unwrap();
     elsewhere.refresh_token().await.unwrap();
@@ -24,7 +35,10 @@ async fn sign_up_sign_in_and_out() {
     let tokens = elsewhere.tokens().unwrap();
     elsewhere.sign_out().await.unwrap();
     let again = server.stranger().with_tokens(tokens);
-    assert_eq!(again.refresh_token().await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(
+        again.refresh_token().await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
     assert!(client.refresh_token().await.is_ok(), "other sessions go on");
     server.stop().await;
 }
@@ -33,18 +47,54 @@ async fn sign_up_sign_in_and_out() {
 async fn a_repeated_sign_up_is_one_account() {
     let server = Server::start().await;
     let request = sign_up_request();
-    let first = server.stranger().sign_up(request.clone()).await.unwrap().account.unwrap();
-    let again = server.stranger().sign_up(request.clone()).await.unwrap().account.unwrap();
+    let first = server
+        .stranger()
+        .sign_up(request.clone())
+        .await
+        .unwrap()
+        .account
+        .unwrap();
+    let again = server
+        .stranger()
+        .sign_up(request.clone())
+        .await
+        .unwrap()
+        .account
+        .unwrap();
     assert_eq!(first.account_id, again.account_id);
 
-    let renamed = v1::SignUpRequest { display_name: "Another".into(), ..request.clone() };
-    assert_eq!(reason(server.stranger().sign_up(renamed).await), "REQUEST_ID_REUSED");
-    let taken = v1::SignUpRequest { request_id: request_id(), ..request.clone() };
-    assert_eq!(reason(server.stranger().sign_up(taken.clone()).await), "EMAIL_TAKEN");
-    let corrected = v1::SignUpRequest { email: sign_up_request().email, ..taken };
-    assert!(server.stranger().sign_up(corrected).await.is_ok(), "a refused first try is not remembered");
-    let guessed = v1::SignUpRequest { password: "wrong horse".into(), ..request };
-    assert_eq!(reason(server.stranger().sign_up(guessed).await), "UNAUTHENTICATED");
+    let renamed = v1::SignUpRequest {
+        display_name: "Another".into(),
+        ..request.clone()
+    };
+    assert_eq!(
+        reason(server.stranger().sign_up(renamed).await),
+        "REQUEST_ID_REUSED"
+    );
+    let taken = v1::SignUpRequest {
+        request_id: request_id(),
+        ..request.clone()
+    };
+    assert_eq!(
+        reason(server.stranger().sign_up(taken.clone()).await),
+        "EMAIL_TAKEN"
+    );
+    let corrected = v1::SignUpRequest {
+        email: sign_up_request().email,
+        ..taken
+    };
+    assert!(
+        server.stranger().sign_up(corrected).await.is_ok(),
+        "a refused first try is not remembered"
+    );
+    let guessed = v1::SignUpRequest {
+        password: "wrong horse".into(),
+        ..request
+    };
+    assert_eq!(
+        reason(server.stranger().sign_up(guessed).await),
+        "UNAUTHENTICATED"
+    );
 }
 
 #[tokio::test]
@@ -54,9 +104,16 @@ async fn unknown_users_and_wrong_passwords_look_alike() {
     server.stranger().sign_up(known.clone()).await.unwrap();
     let mut answers = Vec::new();
     for email in [known.email, "nobody@example.com".into()] {
-        let request = v1::SignInRequest { email, password: "wrong horse".into() };
+        let request = v1::SignInRequest {
+            email,
+            password: "wrong horse".into(),
+        };
         let error = server.stranger().sign_in(request).await.unwrap_err();
-        answers.push((error.code(), error.message().to_owned(), error.reason_text().map(str::to_owned)));
+        answers.push((
+            error.code(),
+            error.message().to_owned(),
+            error.reason_text().map(str::to_owned),
+        ));
     }
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0].0, Code::Unauthenticated);
@@ -65,13 +122,21 @@ async fn unknown_users_and_wrong_passwords_look_alike() {
 #[tokio::test]
 async fn a_reused_refresh_token_ends_the_family() {
     let server = Server::start().await;
-    let thief = server.stranger().with_tokens(server.person().await.tokens().unwrap());
+    let thief = server
+        .stranger()
+        .with_tokens(server.person().await.tokens().unwrap());
     let owner = server.stranger().with_tokens(thief.tokens().unwrap());
     owner.refresh_token().await.unwrap();
     owner.refresh_token().await.unwrap();
     // Two generations old: not a lost answer.
-    assert_eq!(thief.refresh_token().await.unwrap_err().code(), Code::Unauthenticated);
-    assert_eq!(owner.refresh_token().await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(
+        thief.refresh_token().await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
+    assert_eq!(
+        owner.refresh_token().await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
 }
 
 #[tokio::test]
@@ -79,22 +144,48 @@ async fn creators_have_handles() {
     let server = Server::start().await;
     let person = server.person().await;
     let profile = profile_request();
-    let creator = person.become_creator(profile.clone()).await.unwrap().creator.unwrap();
-    let again = person.become_creator(profile.clone()).await.unwrap().creator.unwrap();
+    let creator = person
+        .become_creator(profile.clone())
+        .await
+        .unwrap()
+        .creator
+        .unwrap();
+    let again = person
+        .become_creator(profile.clone())
+        .await
+        .unwrap()
+        .creator
+        .unwrap();
     assert_eq!(creator, again);
-    assert_eq!(person.get_me().await.unwrap().account.unwrap().creator, Some(creator.clone()));
+    assert_eq!(
+        person.get_me().await.unwrap().account.unwrap().creator,
+        Some(creator.clone())
+    );
 
     for by in [
         v1::get_creator_request::Key::Handle(profile.handle.clone()),
         v1::get_creator_request::Key::CreatorId(creator.creator_id.clone()),
     ] {
-        let found = server.stranger().get_creator(v1::GetCreatorRequest { key: Some(by) }).await.unwrap();
+        let found = server
+            .stranger()
+            .get_creator(v1::GetCreatorRequest { key: Some(by) })
+            .await
+            .unwrap();
         assert_eq!(found.creator.unwrap(), creator);
     }
     let unknown = v1::get_creator_request::Key::Handle("nobody_here".into());
     let request = v1::GetCreatorRequest { key: Some(unknown) };
-    assert_eq!(reason(server.stranger().get_creator(request).await), "CREATOR_NOT_FOUND");
+    assert_eq!(
+        reason(server.stranger().get_creator(request).await),
+        "CREATOR_NOT_FOUND"
+    );
 
-    assert_eq!(reason(server.person().await.become_creator(profile).await), "HANDLE_TAKEN");
-    assert_eq!(reason(person.become_creator(profile_request()).await), "ALREADY_CREATOR");
+    assert_eq!(
+        reason(server.person().await.become_creator(profile).await),
+        "HANDLE_TAKEN"
+    );
+    assert_eq!(
+        reason(person.become_creator(profile_request()).await),
+        "ALREADY_CREATOR"
+    );
 }

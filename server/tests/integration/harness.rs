@@ -38,7 +38,9 @@ impl Server {
         config.server.listen = ([127, 0, 0, 1], 0).into();
         config.server.metrics_listen = None;
         change(&mut config);
-        Self { app: App::start(&config).await.unwrap() }
+        Self {
+            app: App::start(&config).await.unwrap(),
+        }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -47,7 +49,10 @@ impl Server {
 
     /// Nobody signed in; each call is tried once, so that tests see every answer.
     pub(crate) fn stranger(&self) -> Client {
-        Client::builder(self.endpoint()).retry(RetryPolicy::never()).build().unwrap()
+        Client::builder(self.endpoint())
+            .retry(RetryPolicy::never())
+            .build()
+            .unwrap()
     }
 
     /// Somebody new, signed in.
@@ -85,7 +90,11 @@ pub(crate) fn sign_up_request() -> v1::SignUpRequest {
 pub(crate) fn profile_request() -> v1::BecomeCreatorRequest {
     // The last digits of a UUIDv7 are its random ones.
     let id = Uuid::now_v7().simple().to_string();
-    v1::BecomeCreatorRequest { handle: format!("c{}", &id[8..]), display_name: "Creator".into(), bio: String::new() }
+    v1::BecomeCreatorRequest {
+        handle: format!("c{}", &id[8..]),
+        display_name: "Creator".into(),
+        bio: String::new(),
+    }
 }
 
 pub(crate) fn after(span: Duration) -> Option<livedrop::prost_types::Timestamp> {
@@ -93,8 +102,16 @@ pub(crate) fn after(span: Duration) -> Option<livedrop::prost_types::Timestamp> 
 }
 
 pub(crate) fn item(amount_minor: i64, stock: i64) -> v1::ScheduleDropItem {
-    let unit_price = Some(v1::Money { currency_code: "EUR".into(), amount_minor });
-    v1::ScheduleDropItem { title: "Thing".into(), unit_price, stock, limit_per_buyer: 0 }
+    let unit_price = Some(v1::Money {
+        currency_code: "EUR".into(),
+        amount_minor,
+    });
+    v1::ScheduleDropItem {
+        title: "Thing".into(),
+        unit_price,
+        stock,
+        limit_per_buyer: 0,
+    }
 }
 
 /// A drop that opens now and sells for an hour.
@@ -111,7 +128,10 @@ pub(crate) fn drop_request(items: Vec<v1::ScheduleDropItem>) -> v1::ScheduleDrop
 
 /// Opens a drop with these (price, stock) items.
 pub(crate) async fn open_drop(creator: &Client, items: &[(i64, i64)]) -> v1::Drop {
-    let items = items.iter().map(|&(price, stock)| item(price, stock)).collect();
+    let items = items
+        .iter()
+        .map(|&(price, stock)| item(price, stock))
+        .collect();
     schedule(creator, drop_request(items)).await
 }
 
@@ -120,13 +140,18 @@ pub(crate) async fn schedule(creator: &Client, request: v1::ScheduleDropRequest)
 }
 
 pub(crate) async fn get_drop(client: &Client, drop: &v1::Drop) -> v1::Drop {
-    let request = v1::GetDropRequest { drop_id: drop.drop_id.clone() };
+    let request = v1::GetDropRequest {
+        drop_id: drop.drop_id.clone(),
+    };
     client.get_drop(request).await.unwrap().drop.unwrap()
 }
 
 /// An order of (item's place, quantity) lines.
 pub(crate) fn order_request(drop: &v1::Drop, lines: &[(usize, i32)]) -> v1::PlaceOrderRequest {
-    let line = |&(item, quantity): &(usize, i32)| v1::PlaceOrderLine { item_id: drop.items[item].item_id.clone(), quantity };
+    let line = |&(item, quantity): &(usize, i32)| v1::PlaceOrderLine {
+        item_id: drop.items[item].item_id.clone(),
+        quantity,
+    };
     v1::PlaceOrderRequest {
         request_id: request_id(),
         drop_id: drop.drop_id.clone(),
@@ -135,18 +160,38 @@ pub(crate) fn order_request(drop: &v1::Drop, lines: &[(usize, i32)]) -> v1::Plac
     }
 }
 
-pub(crate) async fn place(buyer: &Client, drop: &v1::Drop, lines: &[(usize, i32)]) -> Result<v1::Order, Error> {
-    Ok(buyer.place_order(order_request(drop, lines)).await?.order.unwrap())
+pub(crate) async fn place(
+    buyer: &Client,
+    drop: &v1::Drop,
+    lines: &[(usize, i32)],
+) -> Result<v1::Order, Error> {
+    Ok(buyer
+        .place_order(order_request(drop, lines))
+        .await?
+        .order
+        .unwrap())
 }
 
 pub(crate) async fn get_order(buyer: &Client, order: &v1::Order) -> Result<v1::Order, Error> {
     let (drop_id, order_id) = (order.drop_id.clone(), order.order_id.clone());
-    Ok(buyer.get_order(v1::GetOrderRequest { drop_id, order_id, min_seq: 0 }).await?.order.unwrap())
+    Ok(buyer
+        .get_order(v1::GetOrderRequest {
+            drop_id,
+            order_id,
+            min_seq: 0,
+        })
+        .await?
+        .order
+        .unwrap())
 }
 
 pub(crate) async fn cancel_order(buyer: &Client, order: &v1::Order) -> Result<v1::Order, Error> {
     let (drop_id, order_id) = (order.drop_id.clone(), order.order_id.clone());
-    Ok(buyer.cancel_order(v1::CancelOrderRequest { drop_id, order_id }).await?.order.unwrap())
+    Ok(buyer
+        .cancel_order(v1::CancelOrderRequest { drop_id, order_id })
+        .await?
+        .order
+        .unwrap())
 }
 
 /// (available, held, sold) of an item.
@@ -157,7 +202,11 @@ pub(crate) fn stock(drop: &v1::Drop, item: usize) -> (i64, i64, i64) {
 
 /// The error's reason as sent.
 pub(crate) fn reason<T: std::fmt::Debug>(answer: Result<T, Error>) -> String {
-    answer.unwrap_err().reason_text().unwrap_or("none").to_owned()
+    answer
+        .unwrap_err()
+        .reason_text()
+        .unwrap_or("none")
+        .to_owned()
 }
 
 /// Asks again until it holds; the caller's bound is generous, for machines are slow.
@@ -167,7 +216,10 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(mut ask: impl F
         if let Some(found) = ask().await {
             return found;
         }
-        assert!(std::time::Instant::now() < until, "did not come true in time");
+        assert!(
+            std::time::Instant::now() < until,
+            "did not come true in time"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

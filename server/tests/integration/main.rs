@@ -7,5 +7,6 @@ mod errors;
 mod harness;
 mod mutations;
 mod orders;
+mod process;
 mod proofs;
 mod restarts;

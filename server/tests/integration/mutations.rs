@@ -12,7 +12,8 @@ use tonic::{
 };
 
 use crate::harness::{
-    Server, drop_request, item, open_drop, order_request, place, profile_request, request_id, sign_up_request,
+    Server, drop_request, item, open_drop, order_request, place, profile_request, request_id,
+    sign_up_request,
 };
 
 const MUTATIONS: u32 = 100_000;
@@ -66,9 +67,19 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
     let tokens = buyer.new_session();
     let password = sign_up_request();
     tokens.sign_up(password.clone()).await.unwrap();
-    let page = v1::ListLedgerRecordsRequest { drop_id: drop_id.clone(), page_size: 1, page_token: String::new() };
-    let page_token = creator.list_ledger_records(page.clone()).await.unwrap().next_page_token;
-    let key = Some(v1::get_creator_request::Key::CreatorId(drop.creator_id.clone()));
+    let page = v1::ListLedgerRecordsRequest {
+        drop_id: drop_id.clone(),
+        page_size: 1,
+        page_token: String::new(),
+    };
+    let page_token = creator
+        .list_ledger_records(page.clone())
+        .await
+        .unwrap()
+        .next_page_token;
+    let key = Some(v1::get_creator_request::Key::CreatorId(
+        drop.creator_id.clone(),
+    ));
     let restock = v1::RestockDropRequest {
         request_id: request_id(),
         drop_id: drop_id.clone(),
@@ -77,25 +88,89 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
         reason: "more".into(),
     };
     let refresh_token = tokens.tokens().unwrap().refresh_token;
-    let sign_in = v1::SignInRequest { email: password.email, password: password.password };
+    let sign_in = v1::SignInRequest {
+        email: password.email,
+        password: password.password,
+    };
     vec![
         ("AuthService/SignUp", sign_up_request().encode_to_vec()),
         ("AuthService/SignIn", sign_in.encode_to_vec()),
-        ("AuthService/RefreshToken", v1::RefreshTokenRequest { refresh_token: refresh_token.clone() }.encode_to_vec()),
-        ("AuthService/SignOut", v1::SignOutRequest { refresh_token }.encode_to_vec()),
+        (
+            "AuthService/RefreshToken",
+            v1::RefreshTokenRequest {
+                refresh_token: refresh_token.clone(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "AuthService/SignOut",
+            v1::SignOutRequest { refresh_token }.encode_to_vec(),
+        ),
         ("AccountService/GetMe", v1::GetMeRequest {}.encode_to_vec()),
-        ("AccountService/BecomeCreator", profile_request().encode_to_vec()),
-        ("AccountService/GetCreator", v1::GetCreatorRequest { key }.encode_to_vec()),
-        ("DropService/ScheduleDrop", drop_request(vec![item(0, 5), item(10, 7)]).encode_to_vec()),
-        ("DropService/GetDrop", v1::GetDropRequest { drop_id: drop_id.clone() }.encode_to_vec()),
-        ("DropService/ListLedgerRecords", v1::ListLedgerRecordsRequest { page_token, ..page }.encode_to_vec()),
+        (
+            "AccountService/BecomeCreator",
+            profile_request().encode_to_vec(),
+        ),
+        (
+            "AccountService/GetCreator",
+            v1::GetCreatorRequest { key }.encode_to_vec(),
+        ),
+        (
+            "DropService/ScheduleDrop",
+            drop_request(vec![item(0, 5), item(10, 7)]).encode_to_vec(),
+        ),
+        (
+            "DropService/GetDrop",
+            v1::GetDropRequest {
+                drop_id: drop_id.clone(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "DropService/ListLedgerRecords",
+            v1::ListLedgerRecordsRequest { page_token, ..page }.encode_to_vec(),
+        ),
         ("DropService/RestockDrop", restock.encode_to_vec()),
-        ("DropService/EndDrop", v1::EndDropRequest { drop_id: request_id() }.encode_to_vec()),
-        ("DropService/CancelDrop", v1::CancelDropRequest { request_id: request_id(), drop_id: request_id() }.encode_to_vec()),
-        ("OrderService/PlaceOrder", order_request(&drop, &[(0, 1), (1, 2)]).encode_to_vec()),
-        ("OrderService/CancelOrder", v1::CancelOrderRequest { drop_id: drop_id.clone(), order_id: order_id.clone() }.encode_to_vec()),
-        ("OrderService/GetOrder", v1::GetOrderRequest { drop_id: drop_id.clone(), order_id: order_id.clone(), min_seq: 1 }.encode_to_vec()),
-        ("OrderService/GetReceipt", v1::GetReceiptRequest { drop_id, order_id }.encode_to_vec()),
+        (
+            "DropService/EndDrop",
+            v1::EndDropRequest {
+                drop_id: request_id(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "DropService/CancelDrop",
+            v1::CancelDropRequest {
+                request_id: request_id(),
+                drop_id: request_id(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "OrderService/PlaceOrder",
+            order_request(&drop, &[(0, 1), (1, 2)]).encode_to_vec(),
+        ),
+        (
+            "OrderService/CancelOrder",
+            v1::CancelOrderRequest {
+                drop_id: drop_id.clone(),
+                order_id: order_id.clone(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "OrderService/GetOrder",
+            v1::GetOrderRequest {
+                drop_id: drop_id.clone(),
+                order_id: order_id.clone(),
+                min_seq: 1,
+            }
+            .encode_to_vec(),
+        ),
+        (
+            "OrderService/GetReceipt",
+            v1::GetReceiptRequest { drop_id, order_id }.encode_to_vec(),
+        ),
     ]
 }
 
@@ -110,9 +185,15 @@ fn mutate(random: &mut SmallRng, valid: &[u8]) -> Vec<u8> {
             3 => bytes.truncate(at),
             4 => {
                 let end = random.random_range(at..=bytes.len());
-                bytes.splice(at..at, valid.iter().copied().take(end - at).collect::<Vec<_>>());
+                bytes.splice(
+                    at..at,
+                    valid.iter().copied().take(end - at).collect::<Vec<_>>(),
+                );
             }
-            5 => drop(bytes.splice(at..at, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])),
+            5 => drop(bytes.splice(
+                at..at,
+                [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+            )),
             6 => {
                 // A known field again, as a varint at a limit.
                 let tag = random.random_range(1..12_u8) << 3;
@@ -145,7 +226,11 @@ async fn nothing_from_outside_is_internal() {
         let mut calls = Vec::new();
         for _ in 0..AT_ONCE {
             let (method, bytes) = &requests[random.random_range(0..requests.len())];
-            let caller = if random.random_range(0..3) == 0 { &creator } else { &buyer };
+            let caller = if random.random_range(0..3) == 0 {
+                &creator
+            } else {
+                &buyer
+            };
             let mut request = tonic::Request::new(Bytes::from(mutate(&mut random, bytes)));
             caller.authorize(&mut request).await;
             let (channel, method) = (caller.channel(), *method);
@@ -153,11 +238,18 @@ async fn nothing_from_outside_is_internal() {
                 let mut grpc = tonic::client::Grpc::new(channel);
                 grpc.ready().await.unwrap();
                 let path = format!("/livedrop.v1.{method}").parse().unwrap();
-                let hex: String = request.get_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+                let hex: String = request
+                    .get_ref()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
                 let answer = grpc.unary(request, path, Raw).await;
                 let status = answer.err().unwrap_or_else(|| Status::ok(""));
                 assert!(
-                    !matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss),
+                    !matches!(
+                        status.code(),
+                        Code::Internal | Code::Unknown | Code::DataLoss
+                    ),
                     "{method} answered {status:?} to {hex}"
                 );
                 (method, status.code() as i32)
@@ -171,7 +263,10 @@ async fn nothing_from_outside_is_internal() {
     // Unmutated enough to reach the services: each call must have been answered in more than one way.
     for (method, _) in &requests {
         let ways = codes.keys().filter(|(called, _)| called == method).count();
-        assert!(ways > 1 || method.ends_with("GetMe") || method.ends_with("SignOut"), "{method}: {codes:?}");
+        assert!(
+            ways > 1 || method.ends_with("GetMe") || method.ends_with("SignOut"),
+            "{method}: {codes:?}"
+        );
     }
     assert!(creator.get_me().await.is_ok(), "the server is well");
     server.stop().await;

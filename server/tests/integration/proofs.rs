@@ -4,15 +4,30 @@ use livedrop::{ledger, receipt, v1};
 
 use crate::harness::{Server, cancel_order, get_drop, open_drop, place, reason, stock};
 
-async fn receipt_of(buyer: &livedrop::Client, order: &v1::Order) -> Result<v1::Receipt, livedrop::Error> {
+async fn receipt_of(
+    buyer: &livedrop::Client,
+    order: &v1::Order,
+) -> Result<v1::Receipt, livedrop::Error> {
     let (drop_id, order_id) = (order.drop_id.clone(), order.order_id.clone());
-    Ok(buyer.get_receipt(v1::GetReceiptRequest { drop_id, order_id }).await?.receipt.unwrap())
+    Ok(buyer
+        .get_receipt(v1::GetReceiptRequest { drop_id, order_id })
+        .await?
+        .receipt
+        .unwrap())
 }
 
-async fn records(client: &livedrop::Client, drop: &v1::Drop, page_size: i32) -> Vec<v1::LedgerRecord> {
+async fn records(
+    client: &livedrop::Client,
+    drop: &v1::Drop,
+    page_size: i32,
+) -> Vec<v1::LedgerRecord> {
     let (mut found, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = v1::ListLedgerRecordsRequest { drop_id: drop.drop_id.clone(), page_size, page_token };
+        let request = v1::ListLedgerRecordsRequest {
+            drop_id: drop.drop_id.clone(),
+            page_size,
+            page_token,
+        };
         let page = client.list_ledger_records(request).await.unwrap();
         found.extend(page.records);
         page_token = page.next_page_token;
@@ -34,16 +49,35 @@ async fn the_public_ledger_adds_up_and_shows_no_buyer() {
         if i == 3 {
             cancel_order(&buyer, &order).await.unwrap();
         }
-        buyers.push(buyer.get_me().await.unwrap().account.unwrap().account_id.parse::<livedrop::Uuid>().unwrap());
+        buyers.push(
+            buyer
+                .get_me()
+                .await
+                .unwrap()
+                .account
+                .unwrap()
+                .account_id
+                .parse::<livedrop::Uuid>()
+                .unwrap(),
+        );
     }
     let small = records(&server.stranger(), &drop, 3).await;
-    assert_eq!(small, records(&server.stranger(), &drop, 0).await, "pages do not matter");
+    assert_eq!(
+        small,
+        records(&server.stranger(), &drop, 0).await,
+        "pages do not matter"
+    );
     let mut verifier = ledger::Verifier::new(drop.drop_id.parse().unwrap());
     for record in &small {
         verifier.push(record).unwrap();
         for entry in &record.entries {
             for buyer in &buyers {
-                assert!(!entry.public.windows(16).any(|window| window == buyer.as_bytes()));
+                assert!(
+                    !entry
+                        .public
+                        .windows(16)
+                        .any(|window| window == buyer.as_bytes())
+                );
             }
         }
     }
@@ -58,7 +92,11 @@ async fn the_public_ledger_adds_up_and_shows_no_buyer() {
 #[tokio::test]
 async fn a_receipt_proves_one_purchase() {
     let server = Server::start().await;
-    let (creator, ann, bob) = (server.creator().await, server.person().await, server.person().await);
+    let (creator, ann, bob) = (
+        server.creator().await,
+        server.person().await,
+        server.person().await,
+    );
     let drop = open_drop(&creator, &[(0, 5), (100, 5)]).await;
     let sold = place(&ann, &drop, &[(0, 2)]).await.unwrap();
     let held = place(&bob, &drop, &[(1, 1)]).await.unwrap();
@@ -66,7 +104,7 @@ async fn a_receipt_proves_one_purchase() {
         let mut paper = receipt_of(buyer, order).await.unwrap();
         let proof = receipt::verify(&paper).unwrap();
         assert_eq!(proof.order_id.to_string(), order.order_id);
-        assert_eq!(proof.drop_id.to_string(), drop.drop_id);
+        assert_eq!(proof.ledger_id.to_string(), drop.drop_id);
         let seq = usize::try_from(proof.seq).unwrap();
         assert!(proof.is_in(&records(&creator, &drop, 0).await[seq - 1]));
         let mut forged = paper.private.to_vec();
@@ -75,14 +113,21 @@ async fn a_receipt_proves_one_purchase() {
         assert!(receipt::verify(&paper).is_err());
     }
     assert_eq!(reason(receipt_of(&bob, &sold).await), "ORDER_NOT_FOUND");
-    assert_eq!(reason(receipt_of(&creator, &sold).await), "ORDER_NOT_FOUND", "a receipt is the buyer's");
+    assert_eq!(
+        reason(receipt_of(&creator, &sold).await),
+        "ORDER_NOT_FOUND",
+        "a receipt is the buyer's"
+    );
 }
 
 #[tokio::test]
 async fn page_tokens_are_bound_to_their_drop() {
     let server = Server::start().await;
     let creator = server.creator().await;
-    let (one, two) = (open_drop(&creator, &[(0, 5)]).await, open_drop(&creator, &[(0, 5)]).await);
+    let (one, two) = (
+        open_drop(&creator, &[(0, 5)]).await,
+        open_drop(&creator, &[(0, 5)]).await,
+    );
     let ask = |drop: &v1::Drop, page_size, page_token: &str| v1::ListLedgerRecordsRequest {
         drop_id: drop.drop_id.clone(),
         page_size,
@@ -91,7 +136,10 @@ async fn page_tokens_are_bound_to_their_drop() {
     let page = creator.list_ledger_records(ask(&one, 1, "")).await.unwrap();
     let token = page.next_page_token;
     assert!(!token.is_empty());
-    creator.list_ledger_records(ask(&one, 1, &token)).await.unwrap();
+    creator
+        .list_ledger_records(ask(&one, 1, &token))
+        .await
+        .unwrap();
     let mut forged = token.clone().into_bytes();
     forged[3] = if forged[3] == b'A' { b'B' } else { b'A' };
     for request in [
@@ -101,6 +149,31 @@ async fn page_tokens_are_bound_to_their_drop() {
         ask(&one, 1, &"x".repeat(5_000)),
         ask(&one, -1, ""),
     ] {
-        assert_eq!(reason(creator.list_ledger_records(request).await), "INVALID_REQUEST");
+        assert_eq!(
+            reason(creator.list_ledger_records(request).await),
+            "INVALID_REQUEST"
+        );
     }
+}
+
+#[tokio::test]
+async fn large_records_make_short_pages_and_none_is_missed() {
+    let server = Server::start().await;
+    let creator = server.creator().await;
+    let drop = open_drop(&creator, &[(0, 1_000); 100]).await;
+    let lines: Vec<_> = (0..100).map(|item| (item, 1)).collect();
+    for _ in 0..240 {
+        // About 6 KiB each.
+        place(&server.person().await, &drop, &lines).await.unwrap();
+    }
+    let request = v1::ListLedgerRecordsRequest {
+        drop_id: drop.drop_id.clone(),
+        page_size: 200,
+        page_token: String::new(),
+    };
+    let first = creator.list_ledger_records(request).await.unwrap();
+    assert!(first.records.len() < 200, "a page is bounded in bytes");
+    let all = records(&creator, &drop, 200).await;
+    let totals = ledger::verify_chain(drop.drop_id.parse().unwrap(), &all).unwrap();
+    assert_eq!(totals.stock.sold, 24_000);
 }

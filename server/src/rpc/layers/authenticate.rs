@@ -72,10 +72,8 @@ where
             return refuse(status::unauthenticated());
         };
         if let Some(caller) = caller {
-            tracing::Span::current()
-                .record("account_id", tracing::field::display(caller.account_id));
-            if let Some(call) = request.extensions_mut().get_mut::<Call>() {
-                call.caller = Some(caller);
+            if let Some(call) = request.extensions().get::<Call>() {
+                call.set_caller(caller);
             }
             // The services may need no token to know the caller, and what they don't have they can't leak.
             request.headers_mut().remove(AUTHORIZATION);

@@ -63,7 +63,7 @@ impl KeyExtractor for ByCaller {
             .get::<Call>()
             .ok_or(GovernorError::UnableToExtractKey)?;
         let account = call
-            .caller
+            .caller()
             .map(|caller| CallerKey::Account(caller.account_id));
         Ok(account.unwrap_or_else(|| CallerKey::Network(call.peer.network())))
     }

@@ -60,25 +60,14 @@ where
         let index = policy::find(request.uri().path());
         let method = index.and_then(|index| policy::METHODS.get(index));
         let name = method.map_or("unknown", |method| method.name());
-        let (span, arrived_at) = match request.extensions_mut().get_mut::<Call>() {
-            Some(call) => {
-                call.method = method;
-                // At the level of errors, so that it is there for every line that is printed.
-                let id = call.correlation_id.as_str();
-                (
-                    tracing::error_span!(
-                        "rpc",
-                        method = name,
-                        correlation_id = id,
-                        account_id = tracing::field::Empty
-                    ),
-                    call.arrived_at,
-                )
-            }
-            None => (Span::none(), Instant::now()),
-        };
-        let mut observed =
-            Observed::new(self.metrics.clone(), index, name, span.clone(), arrived_at);
+        let call = request.extensions_mut().get_mut::<Call>().map(|call| {
+            call.method = method;
+            call.clone()
+        });
+        // At the level of errors, so that it is there for every line that is printed.
+        let id = call.as_ref().map(|call| call.correlation_id.as_str());
+        let span = tracing::error_span!("rpc", method = name, correlation_id = id);
+        let mut observed = Observed::new(self.metrics.clone(), index, call, span.clone());
         let answer = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.inner.call(request))));
         let answer = async move {
             let answer = match answer {
@@ -124,27 +113,24 @@ fn foreign(headers: &HeaderMap) -> Option<Status> {
 struct Observed {
     metrics: Arc<RpcMetrics>,
     index: Option<usize>,
-    name: &'static str,
+    call: Option<Call>,
     span: Span,
-    arrived_at: Instant,
+    begun_at: Instant,
     code: Option<Code>,
 }
 
 impl Observed {
-    fn new(
-        metrics: Arc<RpcMetrics>,
-        index: Option<usize>,
-        name: &'static str,
-        span: Span,
-        arrived_at: Instant,
-    ) -> Self {
+    fn new(metrics: Arc<RpcMetrics>, index: Option<usize>, call: Option<Call>, span: Span) -> Self {
         metrics.begun();
+        let begun_at = call
+            .as_ref()
+            .map_or_else(Instant::now, |call| call.arrived_at);
         Self {
             metrics,
             index,
-            name,
+            call,
             span,
-            arrived_at,
+            begun_at,
             code: None,
         }
     }
@@ -160,17 +146,19 @@ impl Observed {
 impl Drop for Observed {
     fn drop(&mut self) {
         let code = self.code.unwrap_or(Code::Cancelled);
-        let took = self.arrived_at.elapsed();
+        let took = self.begun_at.elapsed();
         self.metrics.ended(self.index, code, took);
-        let (method, code_name, ms) = (self.name, code_name(code), took.as_secs_f64() * 1e3);
+        let (name, ms) = (code_name(code), took.as_secs_f64() * 1e3);
+        let caller = self.call.as_ref().and_then(Call::caller);
+        let account_id = caller.map(|caller| tracing::field::display(caller.account_id));
         self.span.in_scope(|| {
             if matches!(
                 code,
                 Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable
             ) {
-                tracing::info!(method, code = code_name, ms, "call failed");
+                tracing::info!(code = name, ms, account_id, "call failed");
             } else {
-                tracing::debug!(method, code = code_name, ms, "call");
+                tracing::debug!(code = name, ms, account_id, "call");
             }
         });
     }
@@ -195,12 +183,16 @@ impl http_body::Body for ObservedBody {
             return polled;
         };
         if let Some(trailers) = frame.trailers_mut() {
-            if let Some(status) = foreign(trailers) {
+            let observed = self.observed.take();
+            let span = observed
+                .as_ref()
+                .map_or_else(Span::none, |call| call.span.clone());
+            if let Some(status) = span.in_scope(|| foreign(trailers)) {
                 trailers.clear();
                 // Only fails for text that is no header value, which ours always is.
                 let _ = status.add_header(trailers);
             }
-            if let Some(mut observed) = self.observed.take() {
+            if let Some(mut observed) = observed {
                 observed.note(trailers);
             }
         }

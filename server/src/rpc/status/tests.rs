@@ -1,6 +1,6 @@
 use super::*;
 
-const ALL: [Reason; 31] = [
+const ALL: [Reason; 29] = [
     Reason::InvalidRequest,
     Reason::Unauthenticated,
     Reason::NotOwner,
@@ -17,10 +17,8 @@ const ALL: [Reason; 31] = [
     Reason::DropNotOpen,
     Reason::DropEnded,
     Reason::DropCancelled,
-    Reason::DropFrozen,
     Reason::BuyerLimitReached,
     Reason::TooManyHolds,
-    Reason::HoldExpired,
     Reason::OrderState,
     Reason::PriceChanged,
     Reason::RequestIdReused,

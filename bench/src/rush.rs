@@ -1,0 +1,223 @@
+//! A rush: thousands of buyers at one drop, at once, who behave as people and phones do. Then a verdict.
+
+mod buyer;
+mod evidence;
+mod notes;
+mod options;
+mod persona;
+mod prepare;
+mod report;
+mod server;
+mod shop;
+mod tally;
+mod verdict;
+mod wire;
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use tempfile::TempDir;
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until, timeout_at},
+};
+
+use buyer::{Buyer, Login};
+pub(crate) use options::Options;
+use report::Measured;
+use server::Server;
+use shop::Shop;
+use tally::Tally;
+use verdict::Verdict;
+
+/// Shares of the expected holds at which the server is killed.
+const KILL_AT_PERCENT: [u64; 3] = [20, 45, 70];
+/// The server is killed after this long at the latest, so that a rush that stalls is killed too.
+const KILL_AFTER: Duration = Duration::from_secs(5);
+
+/// Prepares, rushes, judges. True if nothing was wrong.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
+    ensure!(
+        options.stock >= options.items.into(),
+        "each item needs at least one unit"
+    );
+    let deadline = Instant::now() + Duration::from_secs(options.timeout);
+    let place = Place::find(options).await?;
+    let result = timeout_at(deadline, rush(options, place, deadline)).await;
+    result.with_context(|| format!("not done after {} s", options.timeout))?
+}
+
+/// Where the server is. Dropping it ends a server that was started here.
+#[derive(Debug)]
+struct Place {
+    endpoint: String,
+    server: Option<Server>,
+    /// Removed after a clean verdict, unless the caller named it.
+    data: Option<TempDir>,
+}
+
+impl Place {
+    async fn find(options: &Options) -> anyhow::Result<Self> {
+        if let Some(endpoint) = &options.endpoint {
+            return Ok(Self {
+                endpoint: endpoint.clone(),
+                server: None,
+                data: None,
+            });
+        }
+        let (path, data) = match &options.data {
+            Some(path) => {
+                std::fs::create_dir_all(path)?;
+                (path.clone(), None)
+            }
+            None => {
+                let data = tempfile::Builder::new()
+                    .prefix("livedrop-rush-")
+                    .tempdir()?;
+                (data.path().to_owned(), Some(data))
+            }
+        };
+        let server = Server::start(&path).await?;
+        Ok(Self {
+            endpoint: server.endpoint(),
+            server: Some(server),
+            data,
+        })
+    }
+}
+
+async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow::Result<bool> {
+    let connections = wire::connections(&place.endpoint, options.connections)?;
+    let first = connections.first().context("no connection")?;
+    let bar = bar("preparing ", "signing buyers up", options.buyers.into());
+    let logins = prepare::buyers(options, &connections, &bar).await?;
+    let (drop, items) = prepare::drop(options, first).await?;
+    bar.finish_with_message(format!("drop {}", drop.drop_id));
+
+    let shop = Arc::new(Shop {
+        drop_id: drop.drop_id.clone(),
+        items,
+        connections,
+        opens_at: prepare::opening(&drop)?,
+        deadline,
+        gate: Semaphore::new(options.in_flight()),
+        tally: Tally::new()?,
+    });
+    let (buyers, measured) = open(options, &shop, logins, place.server.as_mut()).await?;
+    let bar = self::bar("afterwards", "settling", 0);
+    let buyers = settle(&shop, buyers).await?;
+    let evidence = evidence::gather(&shop, buyers, options.plain, &bar).await?;
+    bar.finish_and_clear();
+
+    let verdict = Verdict::of(&evidence);
+    report::print(options, &shop, &measured, &evidence, &verdict);
+    if !verdict.is_clean()
+        && let Some(data) = place.data.take()
+    {
+        println!("the server's data is kept in {}", data.keep().display());
+    }
+    Ok(verdict.is_clean())
+}
+
+/// Lets all buyers loose and waits until they are through.
+async fn open(
+    options: &Options,
+    shop: &Arc<Shop>,
+    logins: Vec<Login>,
+    mut server: Option<&mut Server>,
+) -> anyhow::Result<(Vec<Buyer>, Measured)> {
+    let bar = bar(
+        "rush      ",
+        "waiting for the opening",
+        options.buyers.into(),
+    );
+    let mut tasks = JoinSet::new();
+    for (number, login) in logins.into_iter().enumerate() {
+        let buyer = Buyer::new(Arc::clone(shop), login, number, options.seed);
+        if options.plain {
+            tasks.spawn(buyer.hold_one());
+        } else {
+            tasks.spawn(buyer.rush());
+        }
+    }
+    sleep_until(shop.opens_at).await;
+    if let Some(server) = &mut server {
+        server.reset_cpu();
+    }
+    let own_cpu = server::cpu_of("self");
+    let buyers = async {
+        let buyers = tasks.join_all().await;
+        (buyers, shop.opens_at.elapsed())
+    };
+    let kills = async {
+        match &mut server {
+            Some(server) if options.kill => kill(options, shop, server).await,
+            Some(_) | None => Ok(0),
+        }
+    };
+    let show = async {
+        while shop.tally.finished.load(Relaxed) < options.buyers.into() {
+            bar.set_position(shop.tally.finished.load(Relaxed));
+            bar.set_message(shop.tally.line());
+            sleep(Duration::from_millis(100)).await;
+        }
+        bar.set_position(options.buyers.into());
+        bar.finish_with_message(shop.tally.line());
+    };
+    let ((buyers, rush), kills, ()) = tokio::join!(buyers, kills, show);
+    let own_cpu = server::cpu_of("self").saturating_sub(own_cpu);
+    let server_cpu = server.map(|server| server.cpu());
+    Ok((
+        buyers,
+        Measured {
+            rush,
+            server_cpu,
+            own_cpu,
+            kills: kills?,
+        },
+    ))
+}
+
+/// Kills the server in the middle, again and again. Returns how often.
+async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Result<u32> {
+    let mut kills = 0;
+    for percent in KILL_AT_PERCENT {
+        let due = options.expected_holds() * percent / 100;
+        let latest = Instant::now() + KILL_AFTER;
+        while shop.tally.placed.load(Relaxed) < due && Instant::now() < latest {
+            sleep(Duration::from_millis(1)).await;
+        }
+        server.kill_and_restart().await?;
+        kills += 1;
+    }
+    Ok(kills)
+}
+
+/// Finds out what became of every request without an answer.
+async fn settle(shop: &Shop, buyers: Vec<Buyer>) -> anyhow::Result<Vec<Buyer>> {
+    let (open, mut settled): (Vec<_>, Vec<_>) = buyers.into_iter().partition(Buyer::is_unsettled);
+    let mut tasks = JoinSet::new();
+    for buyer in open {
+        tasks.spawn(buyer.settle());
+    }
+    settled.extend(tasks.join_all().await);
+    ensure!(Instant::now() < shop.deadline, "time is up");
+    Ok(settled)
+}
+
+fn bar(prefix: &'static str, message: &'static str, length: u64) -> ProgressBar {
+    let template = "{prefix} [{elapsed_precise}] {wide_bar} {pos}/{len} {msg}";
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(length)
+        .with_style(style)
+        .with_prefix(prefix)
+        .with_message(message);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

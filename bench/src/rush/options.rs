@@ -1,0 +1,86 @@
+//! What a rush can be asked for.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+/// Everything about one rush.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Buyers, each with an account of its own.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub(crate) buyers: u32,
+    /// Units for sale, over all items.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(1..=10_000_000))]
+    pub(crate) stock: i64,
+    /// Items of the drop; every second one is free, and so sold at once.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) items: u8,
+    /// Server to send them at; without it one is started in a temporary directory.
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Kill the started server with SIGKILL three times in the middle, and start it again.
+    #[arg(long, conflicts_with = "endpoint")]
+    pub(crate) kill: bool,
+    /// Measure speed: each buyer holds one unit of a priced item and keeps it, nothing else.
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// Decides what each buyer does; the order in which calls arrive is never the same.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Connections that the buyers share.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) connections: u16,
+    /// Purchases in flight at most [default: all buyers; 1000 with --plain]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) in_flight: Option<u32>,
+    /// How long a hold lasts, in seconds [default: 30; 1800 with --plain]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(30..=1800))]
+    pub(crate) hold: Option<u32>,
+    /// Give up, as failed, after so many seconds.
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+    /// Directory for the started server, kept afterwards [default: a temporary one]
+    #[arg(long, value_name = "DIR", conflicts_with = "endpoint")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl Options {
+    /// Purchases in flight at most.
+    pub(crate) fn in_flight(&self) -> usize {
+        let default = if self.plain {
+            self.buyers.min(1000)
+        } else {
+            self.buyers
+        };
+        self.in_flight.unwrap_or(default) as usize
+    }
+
+    /// How long a hold lasts.
+    pub(crate) fn hold(&self) -> Duration {
+        Duration::from_secs(
+            self.hold
+                .unwrap_or(if self.plain { 1800 } else { 30 })
+                .into(),
+        )
+    }
+
+    /// Units of each item.
+    pub(crate) fn stocks(&self) -> Vec<i64> {
+        let items = i64::from(self.items);
+        (0..items)
+            .map(|item| self.stock / items + i64::from(item < self.stock % items))
+            .collect()
+    }
+
+    /// Holds to expect, if each buyer wants what [`Persona`](super::persona::Persona) makes them want.
+    pub(crate) fn expected_holds(&self) -> u64 {
+        // 1 to 2 units of 1 to 2 items: 2.25 units on average.
+        let by_stock = if self.plain {
+            self.stock
+        } else {
+            self.stock * 4 / 9
+        };
+        by_stock.unsigned_abs().min(self.buyers.into())
+    }
+}

@@ -1,0 +1,181 @@
+//! The server under test as a process of its own, killed when dropped.
+
+use std::{
+    fs::{File, OpenOptions},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use livedrop::v1::{GetDropRequest, drop_service_client::DropServiceClient};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::{Code, transport::Endpoint};
+
+/// CPU time in `/proc` is counted in these, on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
+/// A start on a fresh directory takes a second or two, one after a kill reads the ledgers again.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    binary: PathBuf,
+    data: PathBuf,
+    port: u16,
+    child: Child,
+    /// CPU time of the killed ones since the last [`Server::reset_cpu`].
+    cpu_before: Duration,
+    cpu_at_reset: Duration,
+}
+
+impl Server {
+    /// Starts a server on a free port, with its data and its log in `data`.
+    pub(crate) async fn start(data: &Path) -> anyhow::Result<Self> {
+        let binary = binary()?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let child = spawn(&binary, data, port)?;
+        let data = data.to_owned();
+        let mut server = Self {
+            binary,
+            data,
+            port,
+            child,
+            cpu_before: Duration::ZERO,
+            cpu_at_reset: Duration::ZERO,
+        };
+        server.wait_until_ready().await?;
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it with SIGKILL and starts it again, same data and port.
+    pub(crate) async fn kill_and_restart(&mut self) -> anyhow::Result<()> {
+        self.cpu_before += self.child_cpu().saturating_sub(self.cpu_at_reset);
+        self.cpu_at_reset = Duration::ZERO;
+        self.child.kill()?;
+        self.child.wait()?;
+        self.child = spawn(&self.binary, &self.data, self.port)?;
+        self.wait_until_ready().await
+    }
+
+    /// Starts counting CPU time at zero.
+    pub(crate) fn reset_cpu(&mut self) {
+        self.cpu_before = Duration::ZERO;
+        self.cpu_at_reset = self.child_cpu();
+    }
+
+    /// CPU time since the reset, of all processes that were this server.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.cpu_before + self.child_cpu().saturating_sub(self.cpu_at_reset)
+    }
+
+    fn child_cpu(&self) -> Duration {
+        cpu_of(&self.child.id().to_string())
+    }
+
+    async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let mut client =
+            DropServiceClient::new(Endpoint::from_shared(self.endpoint())?.connect_lazy());
+        while start.elapsed() < START_TIMEOUT {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the server ended with {status}:\n{}", self.log_tail());
+            }
+            // Any answer but "unavailable" will do: a malformed request costs the server nothing.
+            let call = client.get_drop(GetDropRequest::default());
+            if let Ok(Err(status)) = timeout(Duration::from_secs(1), call).await
+                && status.code() == Code::InvalidArgument
+            {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        bail!(
+            "the server does not answer after {START_TIMEOUT:?}:\n{}",
+            self.log_tail()
+        )
+    }
+
+    fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(log_path(&self.data)).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines
+            .get(lines.len().saturating_sub(20)..)
+            .unwrap_or_default()
+            .join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody left to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// CPU time, user and system, of a process: its id, or `self`.
+pub(crate) fn cpu_of(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Fields 14 and 15; the second field is a name in brackets that may hold blanks.
+    let fields = stat
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest)
+        .split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+}
+
+fn log_path(data: &Path) -> PathBuf {
+    data.join("server.log")
+}
+
+fn spawn(binary: &Path, data: &Path, port: u16) -> anyhow::Result<Child> {
+    let log: File = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log_path(data))?;
+    Command::new(binary)
+        .args(["dev", "--quiet", "--metrics-listen", "127.0.0.1:0"])
+        .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
+        .arg(data.join("store"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("can't start {}", binary.display()))
+}
+
+/// The server's binary beside this one; built first if it is missing.
+fn binary() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let binary = own.with_file_name("livedrop");
+    if !binary.exists() {
+        eprintln!("building the server");
+        let release: &[&str] = if cfg!(debug_assertions) {
+            &[]
+        } else {
+            &["--release"]
+        };
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "-p", "livedrop-server"])
+            .args(release)
+            .status()?;
+        ensure!(
+            status.success() && binary.exists(),
+            "the server's binary {} can't be built",
+            binary.display()
+        );
+    }
+    Ok(binary)
+}

@@ -1,0 +1,134 @@
+//! Answered orders against the ledger's entries, one to one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use livedrop::v1::{LedgerEntryKind, LedgerRecord, OrderState};
+
+use super::{Evidence, Verdict};
+use crate::rush::{
+    notes::{Placed, Purchase},
+    wire::count,
+};
+
+impl Verdict {
+    /// Each answered order has its own entry, and there are no others.
+    pub(super) fn check_entries(&mut self, evidence: &Evidence) {
+        let by_seq: HashMap<i64, &LedgerRecord> = evidence
+            .records
+            .iter()
+            .map(|record| (record.seq, record))
+            .collect();
+        let mut claims: HashMap<(i64, i32), &str> = HashMap::new();
+        let placed = evidence
+            .buyers
+            .iter()
+            .flat_map(|(_, notes)| notes)
+            .flat_map(|purchase| purchase.placed.iter().map(move |placed| (purchase, placed)));
+        for (purchase, placed) in placed {
+            if let Some(fault) = entry_fault(evidence, by_seq.get(&placed.seq), purchase, placed) {
+                self.lose(1, || format!("order {}: {fault}", placed.order_id));
+            }
+            let other = claims.insert((placed.seq, placed.index), &placed.order_id);
+            if other.is_some_and(|other| other != placed.order_id) {
+                self.lose(1, || {
+                    format!("order {} has the entry of another order", placed.order_id)
+                });
+            }
+        }
+        let kinds = evidence
+            .records
+            .iter()
+            .flat_map(|record| &record.entries)
+            .map(|entry| entry.kind());
+        let kinds = count(kinds.map(|kind| kind as i32));
+        let entries =
+            |kind: LedgerEntryKind| kinds.get(&(kind as i32)).map_or(0, |count| *count as i64);
+        let states = count(evidence.orders.values().map(|order| order.state));
+        let orders =
+            |state: OrderState| states.get(&(state as i32)).map_or(0, |count| *count as i64);
+        let known = evidence.orders.len() as i64;
+        let strangers = entries(LedgerEntryKind::Held) - known;
+        if strangers > 0 {
+            self.double(strangers, || {
+                format!("{strangers} holds in the ledger belong to no answer")
+            });
+        } else if strangers < 0 {
+            self.lose(-strangers, || {
+                format!(
+                    "the ledger holds {} orders fewer than were answered",
+                    -strangers
+                )
+            });
+        }
+        let ended = orders(OrderState::Cancelled) + orders(OrderState::Expired);
+        for (kind, count) in [
+            (LedgerEntryKind::Sold, orders(OrderState::Paid)),
+            (LedgerEntryKind::Released, ended),
+        ] {
+            let difference = (entries(kind) - count).abs();
+            if difference > 0 {
+                self.lose(difference, || {
+                    format!(
+                        "{} {kind:?} entries, and {count} such orders",
+                        entries(kind)
+                    )
+                });
+            }
+        }
+    }
+}
+
+/// What is wrong with the entry that an answer names.
+fn entry_fault(
+    evidence: &Evidence,
+    record: Option<&&LedgerRecord>,
+    purchase: &Purchase,
+    placed: &Placed,
+) -> Option<&'static str> {
+    let Some(record) = record else {
+        return Some("its record is not in the ledger");
+    };
+    if record.hash != placed.record_hash {
+        return Some("its record has another hash now");
+    }
+    let index = usize::try_from(placed.index).unwrap_or(usize::MAX);
+    let Some(entry) = record.entries.get(index) else {
+        return Some("its entry is not in the record");
+    };
+    let (kind, from_available) = match placed.state {
+        OrderState::Paid => (LedgerEntryKind::Sold, false),
+        OrderState::Held | OrderState::Cancelled | OrderState::Expired => {
+            (LedgerEntryKind::Held, true)
+        }
+        OrderState::Unspecified
+        | OrderState::PaymentPending
+        | OrderState::ActionRequired
+        | OrderState::PaymentUnknown
+        | OrderState::RefundPending
+        | OrderState::Refunded => {
+            return Some("it was answered in a state that is never answered here");
+        }
+    };
+    let moved: BTreeMap<&str, i64> = entry
+        .moves
+        .iter()
+        .map(|change| {
+            let units = if from_available {
+                -change.available_delta
+            } else {
+                -change.held_delta
+            };
+            (change.item_id.as_str(), units)
+        })
+        .collect();
+    let lines = purchase.lines.iter().filter_map(|(item, quantity)| {
+        evidence
+            .items
+            .get(*item)
+            .map(|item| (item.item_id.as_str(), i64::from(*quantity)))
+    });
+    if entry.kind() != kind || moved != lines.collect::<BTreeMap<_, _>>() {
+        return Some("its entry is another one's");
+    }
+    None
+}

@@ -1,0 +1,298 @@
+use livedrop_proto::v1::{
+    DropItem, ItemStock, LedgerEntry, LedgerItemCount, LedgerMove, Money, OrderLine,
+};
+use uuid::Uuid;
+
+use std::collections::{BTreeMap, HashMap};
+
+use livedrop::v1::{Drop, LedgerEntryKind, LedgerRecord, Order, OrderState};
+
+use super::{recount::Units, *};
+use crate::rush::notes::{Cancel, Placed, Refused};
+
+/// Item 0 costs something and has 3 units, item 1 is free and has 2.
+fn items() -> Vec<Item> {
+    let item = |name: &str, stock, price_minor| Item {
+        item_id: name.into(),
+        stock,
+        price_minor,
+    };
+    vec![item("priced", 3, 500), item("free", 2, 0)]
+}
+
+fn entry(kind: LedgerEntryKind, item: &str, available: i64, held: i64, sold: i64) -> LedgerEntry {
+    let moves = vec![LedgerMove {
+        item_id: item.into(),
+        available_delta: available,
+        held_delta: held,
+        sold_delta: sold,
+    }];
+    LedgerEntry {
+        kind: kind.into(),
+        moves,
+        ..Default::default()
+    }
+}
+
+/// A ledger of these records, with the counts that follow.
+fn ledger(records: Vec<Vec<LedgerEntry>>) -> Vec<LedgerRecord> {
+    let mut counts: BTreeMap<String, Units> = BTreeMap::new();
+    let seal = |(seq, entries): (i64, Vec<LedgerEntry>)| {
+        for change in entries.iter().flat_map(|entry| &entry.moves) {
+            let units = counts.entry(change.item_id.clone()).or_default();
+            units.available += change.available_delta;
+            units.held += change.held_delta;
+            units.sold += change.sold_delta;
+        }
+        LedgerRecord {
+            seq,
+            hash: vec![seq as u8; 32].into(),
+            available: counts.values().map(|units| units.available).sum(),
+            held: counts.values().map(|units| units.held).sum(),
+            sold: counts.values().map(|units| units.sold).sum(),
+            item_counts: counts
+                .iter()
+                .map(|(id, units)| LedgerItemCount {
+                    item_id: id.clone(),
+                    available: units.available,
+                    held: units.held,
+                    sold: units.sold,
+                })
+                .collect(),
+            entries,
+            ..Default::default()
+        }
+    };
+    (1..).zip(records).map(seal).collect()
+}
+
+fn order(id: &str, buyer: &str, line: (usize, i32), state: OrderState) -> (String, Order) {
+    let money = |amount_minor| {
+        Some(Money {
+            currency_code: "EUR".into(),
+            amount_minor,
+        })
+    };
+    let item = &items()[line.0];
+    let line = OrderLine {
+        item_id: item.item_id.clone(),
+        quantity: line.1,
+        unit_price: money(item.price_minor),
+    };
+    let total = money(item.price_minor * i64::from(line.quantity));
+    let order = Order {
+        order_id: id.into(),
+        buyer_id: buyer.into(),
+        lines: vec![line],
+        total,
+        state: state.into(),
+        ..Default::default()
+    };
+    (id.into(), order)
+}
+
+fn purchase(
+    id: &str,
+    line: (usize, i32),
+    state: OrderState,
+    (seq, index): (i64, i32),
+    cancel: Cancel,
+) -> Purchase {
+    let placed = Placed {
+        order_id: id.into(),
+        state,
+        seq,
+        index,
+        record_hash: vec![seq as u8; 32],
+        at: std::time::Duration::ZERO,
+    };
+    Purchase {
+        placed: vec![placed],
+        cancel,
+        ..Purchase::new(Uuid::new_v4(), vec![line])
+    }
+}
+
+/// Ann holds 2 of "priced", Bob bought 1 of "free", Cid held 1 of "priced" and cancelled.
+fn clean() -> Evidence {
+    use LedgerEntryKind::{Held, Released, Sold, TermsFrozen};
+    let records = ledger(vec![
+        vec![
+            entry(TermsFrozen, "priced", 3, 0, 0),
+            entry(TermsFrozen, "free", 2, 0, 0),
+        ],
+        vec![
+            entry(Held, "priced", -2, 2, 0),
+            entry(Held, "free", -1, 1, 0),
+            entry(Sold, "free", 0, -1, 1),
+        ],
+        vec![entry(Held, "priced", -1, 1, 0)],
+        vec![entry(Released, "priced", 1, -1, 0)],
+    ]);
+    let shown = |id: &str, available, held, sold| DropItem {
+        item_id: id.into(),
+        stock: Some(ItemStock {
+            available,
+            held,
+            sold,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    Evidence {
+        items: items(),
+        buyers: vec![
+            (
+                "ann".into(),
+                vec![purchase(
+                    "a",
+                    (0, 2),
+                    OrderState::Held,
+                    (2, 0),
+                    Cancel::Never,
+                )],
+            ),
+            (
+                "bob".into(),
+                vec![purchase(
+                    "b",
+                    (1, 1),
+                    OrderState::Paid,
+                    (2, 2),
+                    Cancel::Never,
+                )],
+            ),
+            (
+                "cid".into(),
+                vec![purchase(
+                    "c",
+                    (0, 1),
+                    OrderState::Held,
+                    (3, 0),
+                    Cancel::Done,
+                )],
+            ),
+        ],
+        records,
+        chain_fault: None,
+        orders: HashMap::from([
+            order("a", "ann", (0, 2), OrderState::Held),
+            order("b", "bob", (1, 1), OrderState::Paid),
+            order("c", "cid", (0, 1), OrderState::Cancelled),
+        ]),
+        drop: Drop {
+            items: vec![shown("priced", 1, 2, 0), shown("free", 1, 0, 1)],
+            ..Default::default()
+        },
+        receipt_faults: Vec::new(),
+    }
+}
+
+fn judge(change: impl FnOnce(&mut Evidence)) -> Verdict {
+    let mut evidence = clean();
+    change(&mut evidence);
+    Verdict::of(&evidence)
+}
+
+#[test]
+fn a_clean_rush_is_clean() {
+    assert_eq!(judge(|_| {}), Verdict::default());
+}
+
+#[test]
+fn units_that_never_were_are_oversold() {
+    // Sold and given back later: the end looks well, but for a record there were 5 held of 3.
+    let verdict = judge(|evidence| {
+        let more = entry(LedgerEntryKind::Held, "priced", -2, 2, 0);
+        evidence.records = ledger(
+            evidence
+                .records
+                .iter()
+                .map(|record| record.entries.clone())
+                .chain([
+                    vec![more],
+                    vec![entry(LedgerEntryKind::Released, "priced", 2, -2, 0)],
+                ])
+                .collect(),
+        );
+    });
+    assert_eq!(verdict.oversold, 1, "{verdict:?}");
+    // Terms that freeze more than was offered do not make it right.
+    let verdict = judge(|evidence| evidence.items[0].stock = 2);
+    assert_eq!(verdict.oversold, 1, "{verdict:?}");
+}
+
+#[test]
+fn a_second_order_is_doubled() {
+    let two_answers = judge(|evidence| {
+        let other = Placed {
+            order_id: "c".into(),
+            ..evidence.buyers[0].1[0].placed[0].clone()
+        };
+        evidence.buyers[0].1[0].placed.push(other);
+    });
+    assert!(two_answers.doubled > 0, "{two_answers:?}");
+    let stranger = judge(|evidence| {
+        evidence.buyers.pop();
+        evidence.orders.remove("c");
+    });
+    assert_eq!(stranger.doubled, 1, "{stranger:?}");
+    let after_a_promise = judge(|evidence| {
+        evidence.buyers[1].1[0].refused.push(Refused {
+            reason: "SOLD_OUT".into(),
+            is_promise: true,
+        });
+    });
+    assert_eq!(after_a_promise.doubled, 1, "{after_a_promise:?}");
+}
+
+#[test]
+fn what_contradicts_an_answer_is_lost() {
+    let lost: [(&str, fn(&mut Evidence)); 9] = [
+        ("unknown to GetOrder", |evidence| {
+            drop(evidence.orders.remove("a"))
+        }),
+        ("cancelled, but held", |evidence| {
+            evidence
+                .orders
+                .extend([order("c", "cid", (0, 1), OrderState::Held)]);
+        }),
+        ("sold, then expired", |evidence| {
+            evidence
+                .orders
+                .extend([order("b", "bob", (1, 1), OrderState::Expired)])
+        }),
+        ("someone else's", |evidence| {
+            evidence
+                .orders
+                .extend([order("a", "bob", (0, 2), OrderState::Held)])
+        }),
+        ("other units", |evidence| {
+            evidence
+                .orders
+                .extend([order("a", "ann", (0, 1), OrderState::Held)])
+        }),
+        ("history rewritten", |evidence| {
+            evidence.records[1].hash = vec![9; 32].into()
+        }),
+        ("tail cut off", |evidence| drop(evidence.records.drain(2..))),
+        ("chain broken", |evidence| {
+            evidence.chain_fault = Some("record 2: hash".into())
+        }),
+        ("totals wrong", |evidence| evidence.records[3].sold = 2),
+    ];
+    for (name, change) in lost {
+        let verdict = judge(change);
+        assert!(
+            verdict.lost > 0 && !verdict.is_clean(),
+            "{name}: {verdict:?}"
+        );
+    }
+}
+
+#[test]
+fn a_request_without_an_answer_is_not_clean() {
+    let verdict = judge(|evidence| evidence.buyers[0].1[0].is_open = true);
+    assert_eq!(verdict.unsettled, 1);
+    assert!(!verdict.is_clean());
+}

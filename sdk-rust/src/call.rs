@@ -1,0 +1,79 @@
+//! The contract's calls, as the retry loop sees them.
+
+use std::future::Future;
+
+use livedrop_proto::v1::{
+    self, account_service_client::AccountServiceClient, auth_service_client::AuthServiceClient,
+    drop_service_client::DropServiceClient, order_service_client::OrderServiceClient,
+};
+use tonic::{Request, Response, Status, transport::Channel};
+
+/// Whose name a call is made in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nobody's: it gets tokens or ends them.
+    Anonymous,
+    /// The user's if one is signed in.
+    Public,
+    /// The user's.
+    SignedIn,
+}
+
+/// A request, and how it is sent. All calls may be repeated: they read, carry a request id, or are idempotent by nature; `SignIn` does
+/// no harm, and `RefreshToken` is repeated only for as long as the server takes the repeat.
+pub(crate) trait Call: Clone + Send + Sync + 'static {
+    type Response: Send + 'static;
+    const ACCESS: Access;
+
+    fn send(
+        channel: Channel,
+        request: Request<Self>,
+    ) -> impl Future<Output = Result<Response<Self::Response>, Status>> + Send;
+
+    /// The request id, of calls that have one.
+    fn request_id(&mut self) -> Option<&mut String> {
+        None
+    }
+
+    /// How often the request was sent before, of calls that tell.
+    fn retry_count(&mut self) -> Option<&mut i32> {
+        None
+    }
+}
+
+macro_rules! calls {
+    ($($service:ident: $method:ident($request:ident) -> $response:ident, $access:ident $(, $field:ident: $type:ty)*;)*) => {$(
+        impl Call for v1::$request {
+            type Response = v1::$response;
+            const ACCESS: Access = Access::$access;
+
+            async fn send(channel: Channel, request: Request<Self>) -> Result<Response<Self::Response>, Status> {
+                $service::new(channel).$method(request).await
+            }
+
+            $(fn $field(&mut self) -> Option<&mut $type> {
+                Some(&mut self.$field)
+            })*
+        }
+    )*};
+}
+
+calls! {
+    AuthServiceClient: sign_up(SignUpRequest) -> SignUpResponse, Anonymous, request_id: String;
+    AuthServiceClient: sign_in(SignInRequest) -> SignInResponse, Anonymous;
+    AuthServiceClient: refresh_token(RefreshTokenRequest) -> RefreshTokenResponse, Anonymous;
+    AuthServiceClient: sign_out(SignOutRequest) -> SignOutResponse, Anonymous;
+    AccountServiceClient: get_me(GetMeRequest) -> GetMeResponse, SignedIn;
+    AccountServiceClient: become_creator(BecomeCreatorRequest) -> BecomeCreatorResponse, SignedIn;
+    AccountServiceClient: get_creator(GetCreatorRequest) -> GetCreatorResponse, Public;
+    DropServiceClient: schedule_drop(ScheduleDropRequest) -> ScheduleDropResponse, SignedIn, request_id: String;
+    DropServiceClient: cancel_drop(CancelDropRequest) -> CancelDropResponse, SignedIn, request_id: String;
+    DropServiceClient: end_drop(EndDropRequest) -> EndDropResponse, SignedIn;
+    DropServiceClient: restock_drop(RestockDropRequest) -> RestockDropResponse, SignedIn, request_id: String;
+    DropServiceClient: get_drop(GetDropRequest) -> GetDropResponse, Public;
+    DropServiceClient: list_ledger_records(ListLedgerRecordsRequest) -> ListLedgerRecordsResponse, Public;
+    OrderServiceClient: place_order(PlaceOrderRequest) -> PlaceOrderResponse, SignedIn, request_id: String, retry_count: i32;
+    OrderServiceClient: cancel_order(CancelOrderRequest) -> CancelOrderResponse, SignedIn;
+    OrderServiceClient: get_order(GetOrderRequest) -> GetOrderResponse, SignedIn;
+    OrderServiceClient: get_receipt(GetReceiptRequest) -> GetReceiptResponse, SignedIn;
+}

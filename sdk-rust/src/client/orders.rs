@@ -1,0 +1,55 @@
+//! Orders and receipts.
+
+use livedrop_proto::v1;
+
+use super::Client;
+use crate::error::Error;
+
+impl Client {
+    /// Holds the units of all lines, or none of them.
+    ///
+    /// `request_id` and `retry_count` are the client's work; set them only to go on with a call that an earlier run of the app began.
+    ///
+    /// # Errors
+    /// `SOLD_OUT`, `DROP_NOT_OPEN`, `DROP_ENDED`, `DROP_CANCELLED`, `BUYER_LIMIT_REACHED`, `TOO_MANY_HOLDS`, `PRICE_CHANGED`,
+    /// `REQUEST_ID_REUSED`, `REQUEST_ID_VOID`, `DROP_NOT_FOUND`, or a general one.
+    pub async fn place_order(
+        &self,
+        request: v1::PlaceOrderRequest,
+    ) -> Result<v1::PlaceOrderResponse, Error> {
+        self.call(request).await
+    }
+
+    /// Gives a held order's units back.
+    ///
+    /// # Errors
+    /// `ORDER_STATE`, `PAYMENT_IN_PROGRESS`, `ORDER_NOT_FOUND`, or a general one.
+    pub async fn cancel_order(
+        &self,
+        request: v1::CancelOrderRequest,
+    ) -> Result<v1::CancelOrderResponse, Error> {
+        self.call(request).await
+    }
+
+    /// Returns an order.
+    ///
+    /// # Errors
+    /// `ORDER_NOT_FOUND`, or a general one.
+    pub async fn get_order(
+        &self,
+        request: v1::GetOrderRequest,
+    ) -> Result<v1::GetOrderResponse, Error> {
+        self.call(request).await
+    }
+
+    /// Returns the proof that the ledger has an order; [`crate::receipt::verify`] checks it.
+    ///
+    /// # Errors
+    /// `ORDER_NOT_FOUND`, `RECEIPT_NOT_FOUND`, or a general one.
+    pub async fn get_receipt(
+        &self,
+        request: v1::GetReceiptRequest,
+    ) -> Result<v1::GetReceiptResponse, Error> {
+        self.call(request).await
+    }
+}

@@ -1,0 +1,7 @@
+//! The client against a server whose answers are written down beforehand.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
+
+mod refresh;
+mod retry;
+mod scripted;

@@ -1,0 +1,138 @@
+//! The admin socket `livedrop.sock` in the data directory: the store has one process, so tools ask that one. Read only, for the owner only.
+//!
+//! One JSON object a line each way: see [`protocol`].
+
+pub mod client;
+pub mod protocol;
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+
+use self::protocol::{Answer, Call, LedgerRow};
+use crate::{ledger::verify, store::SharedStore};
+
+/// The socket's name in the data directory.
+pub const SOCKET_NAME: &str = "livedrop.sock";
+
+/// Tools at once; more wait.
+const TOOLS_MAX: usize = 8;
+
+/// A tool asks its next question, and takes its answer, within this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// After a failed accept, as when descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The open socket.
+#[derive(Debug)]
+pub struct AdminSocket {
+    path: PathBuf,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl AdminSocket {
+    /// Opens the socket in `dir`, in place of one that a killed process has left.
+    ///
+    /// # Errors
+    /// As the system says; so if the path is longer than a socket's may be, about 100 bytes.
+    pub fn open(dir: &Path, store: SharedStore) -> io::Result<Self> {
+        let path = dir.join(SOCKET_NAME);
+        // Others can't reach it before it has its mode: it is made in a folder of its own, mode 0700, and moved.
+        let private = tempfile::Builder::new().prefix(".s").tempdir_in(dir)?;
+        let made = private.path().join("s");
+        let listener = UnixListener::bind(&made)?;
+        fs::set_permissions(&made, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&made, &path)?;
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(serve(listener, store, stopped));
+        Ok(Self { path, stop, task })
+    }
+
+    /// Closes the socket and lets go of the store.
+    pub async fn close(self) {
+        let _ = fs::remove_file(&self.path);
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+async fn serve(listener: UnixListener, store: SharedStore, mut stopped: oneshot::Receiver<()>) {
+    let mut tools = JoinSet::new();
+    loop {
+        let has_room = tools.len() < TOOLS_MAX;
+        tokio::select! {
+            _ = &mut stopped => break,
+            Some(_ended) = tools.join_next() => {}
+            accepted = listener.accept(), if has_room => match accepted {
+                Ok((stream, _)) => drop(tools.spawn(converse(stream, store.clone()))),
+                Err(error) => {
+                    tracing::warn!(%error, "admin socket cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    tools.shutdown().await;
+}
+
+/// Answers until the tool hangs up, is silent or writes what is no question.
+async fn converse(stream: UnixStream, store: SharedStore) {
+    let mut stream = BufReader::new(stream);
+    while let Ok(Ok(Some(line))) = timeout(
+        PATIENCE,
+        protocol::read_line(&mut stream, protocol::CALL_BYTES_MAX),
+    )
+    .await
+    {
+        let answer = match serde_json::from_slice(&line) {
+            Ok(call) => answer(&store, call).await,
+            Err(error) => Answer::Failed(format!("not understood: {error}")),
+        };
+        let Ok(line) = protocol::to_line(&answer) else {
+            return;
+        };
+        let sent = async {
+            stream.write_all(&line).await?;
+            stream.flush().await
+        };
+        if !matches!(timeout(PATIENCE, sent).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+async fn answer(store: &SharedStore, call: Call) -> Answer {
+    let answered = match call {
+        Call::ReadFrom {
+            ledger_id,
+            seq,
+            limit,
+        } => {
+            let page = store
+                .read_from(ledger_id, seq, limit.clamp(1, verify::PAGE))
+                .await;
+            page.map(|records| Answer::Records(records.into_iter().map(LedgerRow).collect()))
+        }
+        Call::ListDrops { after } => crate::app::drop_list::page(&**store, after)
+            .await
+            .map(Answer::Drops),
+    };
+    answered.unwrap_or_else(|error| Answer::Failed(error.to_string()))
+}
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;

@@ -1,0 +1,77 @@
+//! Why a server does not start. Each text says what to do about it.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use crate::{auth, rpc, store::embedded::OpenError};
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port can't be had.
+    #[error("can't listen on {address}: {}", advice(flag, source.kind()))]
+    Listen {
+        /// The flag that changes the address.
+        flag: &'static str,
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The data directory can't be used.
+    #[error("can't use the data directory {}: make it readable and writable for this user, or choose another with --data", .path.display())]
+    DataDirectory {
+        /// Which directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(OpenError),
+    /// Keys or passwords can't be used.
+    #[error(transparent)]
+    Auth(#[from] auth::SetupError),
+    /// Certificate or key can't be read.
+    #[error("can't read {}", .path.display())]
+    TlsFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Certificate or key are of no use.
+    #[error("server.tls_cert and server.tls_key don't work")]
+    Tls(#[from] rpc::serve::TlsError),
+    /// An origin that no header can carry.
+    #[error("server.cors_origins: {0:?} is not an origin")]
+    Origin(String),
+    /// The public port can't be put together.
+    #[error(transparent)]
+    Rpc(#[from] rpc::SetupError),
+    /// A task of the start was cut off.
+    #[error("the start was cut off: {0}")]
+    Task(String),
+}
+
+impl StartError {
+    pub(crate) fn store(path: PathBuf, error: OpenError) -> Self {
+        match error {
+            OpenError::Io(source) => Self::DataDirectory { path, source },
+            other @ (OpenError::Locked { .. }
+            | OpenError::NewerFormat { .. }
+            | OpenError::Corrupt(_)
+            | OpenError::Thread(_)) => Self::Store(other),
+        }
+    }
+}
+
+fn advice(flag: &str, kind: io::ErrorKind) -> String {
+    let other = format!("choose another address with {flag}");
+    if kind == io::ErrorKind::AddrInUse {
+        format!("stop the program that does so, or {other} (port 0 takes a free one)")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!("{other}, with a port above 1023")
+    } else {
+        other
+    }
+}

@@ -1,0 +1,263 @@
+//! Flags and subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::domain::DropId;
+
+/// Live Drop: sells limited drops to everyone at once, and nothing twice.
+#[derive(Debug, Parser)]
+#[command(
+    name = "livedrop",
+    version,
+    after_help = "\
+Examples:
+  livedrop dev                              a server to play with, with demo content
+  livedrop serve --config livedrop.toml     a real server
+  livedrop ledger verify --all --data DIR   check every ledger of a store"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start a server for development, with demo content and generous limits. Needs no flags.
+    Dev(DevArgs),
+    /// Start a server for real buyers, with strict limits.
+    Serve(ServeArgs),
+    /// Show the settings and where they came from.
+    Config(ConfigArgs),
+    /// Read and check ledgers, of a running server or a stopped one.
+    #[command(after_help = "\
+Examples:
+  livedrop ledger show DROP --data DIR
+  livedrop ledger verify DROP --data DIR")]
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LedgerCommand {
+    /// Show the records of a drop's ledger, newest last.
+    Show(ShowArgs),
+    /// Walk a ledger's chain, recount it, and say what is wrong where. Exit status 1 if anything is.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop dev                            everything in a temporary directory, gone at the end
+  livedrop dev --data ./data              keeps its data
+  livedrop dev --listen 127.0.0.1:0 --quiet
+                                          for scripts: a free port, one line with the address, no demo content")]
+pub(super) struct DevArgs {
+    /// Print one line, `listening on http://…`, and make no demo content.
+    #[arg(long)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop serve --config livedrop.toml
+  livedrop serve --data /var/lib/livedrop --listen 0.0.0.0:7400
+  LIVEDROP_SERVER__LISTEN=0.0.0.0:80 livedrop serve --config livedrop.toml
+                                          a variable for each key of `livedrop config --print`; flags win over variables, variables over the file")]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) settings: Settings,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop config --print                          all keys with their defaults
+  livedrop config --print --config livedrop.toml   what `serve` would use, and where each value came from
+  livedrop config --print > livedrop.toml          a file to start from")]
+pub(super) struct ConfigArgs {
+    /// Print the settings as TOML, without secrets.
+    #[arg(long, required = true)]
+    print: bool,
+    /// Begin with the defaults of `dev`, not of `serve`.
+    #[arg(long)]
+    pub(super) dev: bool,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+}
+
+/// Flags that set something; each is also a key of the file.
+#[derive(Debug, Default, Args)]
+pub(super) struct Settings {
+    /// Settings in TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where data is kept.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Address of the public port; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Address of `/metrics`.
+    #[arg(long, value_name = "ADDR")]
+    metrics_listen: Option<String>,
+}
+
+impl Settings {
+    /// As the configuration takes them: flag, key, text.
+    pub(super) fn flags(&self) -> Vec<(&'static str, &'static str, String)> {
+        let given = [
+            ("--data", "store.data", &self.data),
+            ("--listen", "server.listen", &self.listen),
+            (
+                "--metrics-listen",
+                "server.metrics_listen",
+                &self.metrics_listen,
+            ),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(flag, key, text)| Some((flag, key, text.clone()?)))
+            .collect()
+    }
+}
+
+/// Where the store is.
+#[derive(Debug, Args)]
+pub(super) struct StoreArgs {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", env = "LIVEDROP_STORE__DATA")]
+    pub(super) data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop ledger show 0199aa00-0000-7000-8000-000000000001 --data ./data
+  livedrop ledger show 0199aa00-0000-7000-8000-000000000001 --data ./data --limit 3 --entries")]
+pub(super) struct ShowArgs {
+    /// The drop's id.
+    pub(super) drop: DropId,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// The newest so many records.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) limit: u32,
+    /// Each entry too, with buyers and orders.
+    #[arg(long)]
+    pub(super) entries: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop ledger verify 0199aa00-0000-7000-8000-000000000001 --data ./data
+  livedrop ledger verify --all --data ./data")]
+pub(super) struct VerifyArgs {
+    /// The drop's id.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(super) drop: Option<DropId>,
+    /// Every drop of the store.
+    #[arg(long)]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const DROP: &str = "0199aa00-0000-7000-8000-000000000001";
+
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once(&"livedrop").chain(args))
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let cli = parse(&["dev", "--quiet", "--data", "d", "--listen", "127.0.0.1:0"]).unwrap();
+        let Command::Dev(args) = cli.command else {
+            panic!("not dev")
+        };
+        assert!(args.quiet);
+        let expected = [
+            ("--data", "store.data", "d".to_owned()),
+            ("--listen", "server.listen", "127.0.0.1:0".to_owned()),
+        ];
+        assert_eq!(args.settings.flags(), expected);
+    }
+
+    #[test]
+    fn wrong_use_is_refused_with_status_2() {
+        let cases: [&[&str]; 10] = [
+            &[],
+            &["devel"],
+            &["dev", "extra"],
+            &["config"],
+            &["serve", "--quiet"],
+            &["ledger", "show", "--data", "d"],
+            &["ledger", "show", "not-an-id", "--data", "d"],
+            &["ledger", "show", DROP, "--data", "d", "--limit", "0"],
+            &["ledger", "verify", "--data", "d"],
+            &["ledger", "verify", DROP, "--all", "--data", "d"],
+        ];
+        for args in cases {
+            assert_eq!(parse(args).unwrap_err().exit_code(), 2, "{args:?}");
+        }
+        assert!(parse(&["ledger", "verify", "--all", "--data", "d"]).is_ok());
+        assert!(parse(&["ledger", "verify", DROP, "--data", "d"]).is_ok());
+    }
+
+    /// Every subcommand has examples, and each example can be parsed.
+    #[test]
+    fn examples_are_there_and_right() {
+        fn walk(command: &clap::Command, found: &mut Vec<String>) {
+            let help = command.clone().render_long_help().to_string();
+            let (_, examples) = help
+                .split_once("Examples:\n")
+                .unwrap_or_else(|| panic!("{}: no examples", command.get_name()));
+            let lines = examples
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.contains("livedrop ") && !line.contains('`'));
+            found.extend(lines.map(ToOwned::to_owned));
+            for inner in command
+                .get_subcommands()
+                .filter(|inner| inner.get_name() != "help")
+            {
+                walk(inner, found);
+            }
+        }
+        let mut examples = Vec::new();
+        let mut command = Cli::command();
+        command.build();
+        walk(&command, &mut examples);
+        assert!(examples.len() >= 14, "{examples:?}");
+        for example in examples {
+            let words = example
+                .split("   ")
+                .next()
+                .unwrap()
+                .split(" > ")
+                .next()
+                .unwrap();
+            let words = words.replace(" DROP ", &format!(" {DROP} "));
+            let args: Vec<_> = words
+                .split(' ')
+                .skip_while(|word| *word != "livedrop")
+                .collect();
+            assert!(Cli::try_parse_from(&args).is_ok(), "{args:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `livedrop dev`: a server to play with, its data in a temporary directory unless told otherwise.
+
+mod demo;
+
+use std::{fmt::Write as _, net::TcpListener, path::Path};
+
+use tempfile::TempDir;
+
+use self::demo::Demo;
+use super::{Error, args::DevArgs, load, serve::run_until_signal};
+use crate::{
+    app::App,
+    config::{Config, Loaded, Profile},
+};
+
+pub(super) async fn run(args: DevArgs) -> Result<(), Error> {
+    let mut loaded = load(Profile::Dev, &args.settings)?;
+    choose_metrics_port(&mut loaded, args.quiet);
+    let mut config = loaded.config;
+    // Lives until the server has stopped; then the directory goes.
+    let temporary = match &config.store.data {
+        Some(_) => None,
+        None => Some(temporary_directory()?),
+    };
+    if let Some(temporary) = &temporary {
+        config.store.data = Some(temporary.path().to_owned());
+    }
+    run_until_signal(&config, async |app| {
+        if args.quiet {
+            return Ok(format!("listening on {}\n", app.endpoint()));
+        }
+        let demo = demo::make(&app.ctx).await.map_err(Error::Demo)?;
+        Ok(greeting(app, &config, temporary.is_some(), &demo))
+    })
+    .await
+}
+
+fn temporary_directory() -> Result<TempDir, Error> {
+    tempfile::Builder::new()
+        .prefix("livedrop-")
+        .tempdir()
+        .map_err(Error::io("can't make a temporary directory"))
+}
+
+/// A second server of the same person takes any free port for what nobody asked for.
+fn choose_metrics_port(loaded: &mut Loaded, is_quiet: bool) {
+    if !loaded.is_default("server.metrics_listen") {
+        return;
+    }
+    if let Some(at) = &mut loaded.config.server.metrics_listen
+        && (is_quiet || TcpListener::bind(*at).is_err())
+    {
+        at.set_port(0);
+    }
+}
+
+fn greeting(app: &App, config: &Config, is_temporary: bool, demo: &Demo) -> String {
+    let endpoint = app.endpoint();
+    let data = config
+        .store
+        .data
+        .as_deref()
+        .unwrap_or(Path::new(""))
+        .display();
+    let fate = if is_temporary {
+        "temporary: removed at the end; keep it with --data DIR"
+    } else {
+        "kept"
+    };
+    let mut text = String::new();
+    // Writing to a text can't fail.
+    let _ = write!(
+        text,
+        "\
+Live Drop is running, for development: generous limits, cheap passwords.
+
+  gRPC, gRPC-web   {endpoint}
+"
+    );
+    if let Some(at) = app.metrics_address() {
+        let _ = writeln!(text, "  metrics          http://{at}/metrics");
+    }
+    let _ = write!(text, "  data             {data}  ({fate})\n\nDemo logins\n");
+    for login in &demo::LOGINS {
+        let _ = writeln!(
+            text,
+            "  {:<8} {:<22} password {}",
+            login.role, login.email, login.password
+        );
+    }
+    let (open, soon) = (demo.open, demo.soon);
+    let _ = write!(
+        text,
+        "
+Demo drops
+  {open}  open now
+  {soon}  opens in {} s
+
+Try, from another terminal in the repository:
+  npx --yes @bufbuild/buf@1.74.0 curl --protocol grpc --http2-prior-knowledge -d '{{\"drop_id\":\"{open}\"}}' {endpoint}/livedrop.v1.DropService/GetDrop
+  LIVEDROP_ENDPOINT={endpoint} cargo run -p livedrop --example buy -- {open}
+  cargo run --release -p livedrop-bench -- rush --buyers 2000 --stock 500 --endpoint {endpoint}
+
+Ctrl-C ends it.
+",
+        demo::SOON.as_secs()
+    );
+    text
+}

@@ -1,0 +1,162 @@
+//! What the types can't say about settings.
+
+use std::time::Duration;
+
+use super::Config;
+
+/// Every key that is wrong, and how.
+pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
+    let mut wrong = Wrong(Vec::new());
+    server(config, &mut wrong);
+    limits(config, &mut wrong);
+    wrong.unless(
+        (1..=1 << 20).contains(&config.store.cache_mib),
+        "store.cache_mib",
+        "must be 1 to 1048576",
+    );
+    let auth = &config.auth;
+    wrong.unless(
+        (64..=1 << 20).contains(&auth.password_memory_kib),
+        "auth.password_memory_kib",
+        "must be 64 to 1048576; 19456 or more where accounts are real",
+    );
+    wrong.unless(
+        (1..=16).contains(&auth.password_iterations),
+        "auth.password_iterations",
+        "must be 1 to 16",
+    );
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.filter) {
+        wrong.0.push((
+            "log.filter",
+            format!("is not a filter such as \"info,livedrop_server=debug\": {error}"),
+        ));
+    }
+    wrong.0
+}
+
+struct Wrong(Vec<(&'static str, String)>);
+
+impl Wrong {
+    fn unless(&mut self, is_right: bool, key: &'static str, message: &str) {
+        if !is_right {
+            self.0.push((key, message.to_owned()));
+        }
+    }
+}
+
+fn server(config: &Config, wrong: &mut Wrong) {
+    let server = &config.server;
+    wrong.unless(
+        server.tls_key.is_some() || server.tls_cert.is_none(),
+        "server.tls_key",
+        "is missing: server.tls_cert is set",
+    );
+    wrong.unless(
+        server.tls_cert.is_some() || server.tls_key.is_none(),
+        "server.tls_cert",
+        "is missing: server.tls_key is set",
+    );
+    for path in [
+        ("server.tls_cert", &server.tls_cert),
+        ("server.tls_key", &server.tls_key),
+    ] {
+        let (key, Some(file)) = path else { continue };
+        if let Err(error) = std::fs::File::open(file) {
+            wrong
+                .0
+                .push((key, format!("{} can't be read: {error}", file.display())));
+        }
+    }
+    for origin in &server.cors_origins {
+        let is_origin = origin.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && !origin.contains('@')
+        });
+        let is_bare = is_origin && origin.matches('/').count() == 2;
+        wrong.unless(
+            is_bare,
+            "server.cors_origins",
+            "must be origins such as \"https://shop.example\", without a path",
+        );
+    }
+    let same = server
+        .metrics_listen
+        .is_some_and(|metrics| metrics == server.listen && metrics.port() != 0);
+    wrong.unless(
+        !same,
+        "server.metrics_listen",
+        "must differ from server.listen",
+    );
+    let range = Duration::from_secs(1)..=Duration::from_secs(300);
+    wrong.unless(
+        range.contains(&server.shutdown),
+        "server.shutdown",
+        "must be 1s to 5m",
+    );
+    let leaves_time = config.limits.drain < server.shutdown;
+    wrong.unless(
+        leaves_time,
+        "limits.drain",
+        "must be shorter than server.shutdown, which also takes the writers' time",
+    );
+}
+
+fn limits(config: &Config, wrong: &mut Wrong) {
+    let limits = &config.limits;
+    let counts = [
+        ("limits.connections", limits.connections),
+        (
+            "limits.connections_per_network",
+            limits.connections_per_network,
+        ),
+        (
+            "limits.streams_per_connection",
+            limits.streams_per_connection as usize,
+        ),
+        ("limits.in_flight", limits.in_flight),
+    ];
+    for (key, count) in counts {
+        wrong.unless(
+            (1..=10_000_000).contains(&count),
+            key,
+            "must be 1 to 10000000",
+        );
+    }
+    let spans = [
+        ("limits.first_bytes", limits.first_bytes),
+        ("limits.tls_handshake", limits.tls_handshake),
+        ("limits.header_read", limits.header_read),
+        ("limits.ping", limits.ping),
+        ("limits.unread", limits.unread),
+        ("limits.connection_age", limits.connection_age),
+        ("limits.connection_grace", limits.connection_grace),
+        ("limits.deadline_default", limits.deadline_default),
+        ("limits.deadline_max", limits.deadline_max),
+    ];
+    for (key, span) in spans {
+        let range = Duration::from_millis(1)..=Duration::from_secs(7 * 24 * 3600);
+        wrong.unless(range.contains(&span), key, "must be 1ms to 7d");
+    }
+    let is_within = limits.deadline_default <= limits.deadline_max;
+    wrong.unless(
+        is_within,
+        "limits.deadline_default",
+        "must not be longer than limits.deadline_max",
+    );
+    let rates = [
+        ("limits.per_network", limits.per_network),
+        ("limits.per_caller", limits.per_caller),
+        ("limits.credentials", limits.credentials),
+    ];
+    for (key, rate) in rates {
+        let is_rate = rate.burst > 0
+            && !rate.period.is_zero()
+            && rate.period <= Duration::from_secs(24 * 3600);
+        wrong.unless(
+            is_rate,
+            key,
+            "needs a burst above 0 and a period above 0, at most 24h",
+        );
+    }
+}

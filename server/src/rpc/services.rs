@@ -1,0 +1,25 @@
+//! All services of the contract, over one context.
+
+use livedrop_proto::v1::{
+    account_service_server::AccountServiceServer, auth_service_server::AuthServiceServer,
+    drop_service_server::DropServiceServer, order_service_server::OrderServiceServer,
+};
+use tonic::service::{Routes, RoutesBuilder};
+
+use super::{
+    account_service::AccountRpc, auth_service::AuthRpc, drop_service::DropRpc,
+    order_service::OrderRpc,
+};
+use crate::{service::Context, sized};
+
+/// What [`App`](super::App) serves.
+#[must_use]
+pub fn services(ctx: &Context) -> Routes {
+    let mut routes = RoutesBuilder::default();
+    let ctx = || ctx.clone();
+    routes.add_service(sized!(AuthServiceServer::new(AuthRpc { ctx: ctx() })));
+    routes.add_service(sized!(AccountServiceServer::new(AccountRpc { ctx: ctx() })));
+    routes.add_service(sized!(DropServiceServer::new(DropRpc { ctx: ctx() })));
+    routes.add_service(sized!(OrderServiceServer::new(OrderRpc { ctx: ctx() })));
+    routes.routes()
+}
