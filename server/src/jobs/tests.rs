@@ -1,4 +1,8 @@
 //! Drops open and close by themselves, in time, and what was missed is made up for.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tests pick the kinds that they are about"
+)]
 
 use std::{sync::Arc, time::Duration};
 
