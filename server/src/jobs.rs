@@ -1,6 +1,8 @@
 //! Work that nobody calls for: opening and closing drops in time, going on with what dead processes left.
 
 pub mod sweeper;
+#[cfg(test)]
+mod tests;
 pub mod timer;
 
 pub use sweeper::sweep;

@@ -15,6 +15,8 @@ pub mod receipt;
 pub mod record;
 pub mod registry;
 pub mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod verify;
 pub mod writer;
 

@@ -8,6 +8,9 @@
 //! hash   = SHA-256(0x01 | prev_hash | header | leaf_0 .. leaf_n-1 | SHA-256(0x03 | counts))
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use livedrop_proto::internal::v1::{Counts, ItemCount, RecordBody, StoredEntry};
@@ -251,8 +254,12 @@ pub fn read_body(record: &LedgerRecord) -> Result<Body, FoldError> {
         public: e.public,
         private: e.private,
     });
+    let encoded: Vec<_> = encoded.collect();
+    if encoded.is_empty() {
+        return Err(fail("no entries"));
+    }
     Ok(Body {
-        encoded: encoded.collect(),
+        encoded,
         counts: body.counts,
     })
 }

@@ -27,6 +27,8 @@ use crate::{
 
 /// Ledgers that may be in memory at once.
 const OPEN_MAX: usize = 10_000;
+/// How long one ledger may take to be taken over; a later sweep tries again.
+const ADOPT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a ledger did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +63,32 @@ pub struct OpenedLedger {
     /// The drop as of the newest record, always current.
     pub view: watch::Receiver<Arc<DropView>>,
     queue: mpsc::Sender<Queued>,
+    /// Cancelled when the writer has ended. Before that no other may start: in one process two would not see each other's records.
+    ended: CancellationToken,
 }
 
 type Slot = Arc<OnceCell<Arc<OpenedLedger>>>;
+
+/// One caller's share in opening a ledger. The last one to give up takes the slot away: not sooner, since the others go on opening it.
+struct Share<'a> {
+    inner: &'a Inner,
+    drop_id: DropId,
+    slot: Option<Slot>,
+}
+
+impl std::ops::Drop for Share<'_> {
+    fn drop(&mut self) {
+        let mut open = self.inner.open.lock();
+        let slot = self.slot.take();
+        // Two: the map's and this one. No more can come while the map is locked.
+        if let Some(slot) = &slot
+            && !slot.initialized()
+            && Arc::strong_count(slot) == 2
+        {
+            open.remove(&self.drop_id);
+        }
+    }
+}
 
 struct Inner {
     env: SharedEnv,
@@ -125,25 +150,36 @@ impl Registry {
         let slot = {
             let mut open = self.0.open.lock();
             match open.get(&drop_id) {
-                Some(slot) => slot.clone(),
+                Some(slot) => {
+                    if let Some(opened) = slot.get() {
+                        return Ok(opened.clone());
+                    }
+                    slot.clone()
+                }
                 None if open.len() >= OPEN_MAX || self.0.stop.is_cancelled() => {
                     return Err(LedgerError::Overloaded);
                 }
                 None => open.entry(drop_id).or_default().clone(),
             }
         };
-        let opened = slot
-            .get_or_try_init(|| self.open(drop_id, &slot))
+        let weak = Arc::downgrade(&slot);
+        let share = Share {
+            inner: &self.0,
+            drop_id,
+            slot: Some(slot),
+        };
+        let slot = share.slot.as_ref().ok_or(LedgerError::Overloaded)?;
+        slot.get_or_try_init(|| self.open(drop_id, weak))
             .await
-            .cloned();
-        if opened.is_err() {
-            self.0.forget(drop_id, &slot);
-        }
-        opened
+            .cloned()
     }
 
     /// Reads the drop's row, folds its log and starts its writer.
-    async fn open(&self, drop_id: DropId, slot: &Slot) -> Result<Arc<OpenedLedger>, LedgerError> {
+    async fn open(
+        &self,
+        drop_id: DropId,
+        slot: Weak<OnceCell<Arc<OpenedLedger>>>,
+    ) -> Result<Arc<OpenedLedger>, LedgerError> {
         let inner = &self.0;
         let (drop, secret) =
             match freeze::read_or_freeze(&*inner.store, &*inner.env, drop_id).await? {
@@ -169,17 +205,15 @@ impl Registry {
             stop: inner.stop.clone(),
         };
         let writer = Writer::new(opening, commands, view_sender);
-        let (registry, slot, token) = (
-            Arc::downgrade(inner),
-            Arc::downgrade(slot),
-            inner.writers.token(),
-        );
+        let ended = CancellationToken::new();
+        let (registry, token) = (Arc::downgrade(inner), inner.writers.token());
+        let guard = ended.clone().drop_guard();
         inner.env.spawn(
             "ledger writer",
             Box::pin(async move {
                 writer.run().await;
                 forget_weak(&registry, drop_id, &slot);
-                std::mem::drop(token);
+                std::mem::drop((guard, token));
             }),
         );
         Ok(Arc::new(OpenedLedger {
@@ -187,6 +221,7 @@ impl Registry {
             secret,
             view,
             queue,
+            ended,
         }))
     }
 
@@ -211,24 +246,35 @@ impl Registry {
                 reply,
             }) {
                 Ok(()) => {
-                    return match answer.await {
+                    let answered = tokio::select! {
+                        answered = answer => answered,
+                        () = self.0.env.sleep(time_left) => return Err(Self::late()),
+                    };
+                    return match answered {
                         Ok(Ok(answer)) => Ok((ledger, answer)),
                         Ok(Err(error)) => Err(LedgerError::Unavailable(error.0)),
                         // Dropped unanswered: its deadline had passed.
-                        Err(_) => Err(LedgerError::Unavailable("not done in time".to_owned())),
+                        Err(_) => Err(Self::late()),
                     };
                 }
                 Err(mpsc::error::TrySendError::Full(_)) => return Err(LedgerError::Overloaded),
                 Err(mpsc::error::TrySendError::Closed(queued)) => {
                     command = queued.command;
-                    self.0.forget_opened(drop_id, &ledger);
+                    tokio::select! {
+                        () = ledger.ended.cancelled() => self.0.forget_opened(drop_id, &ledger),
+                        () = self.0.env.sleep(time_left) => return Err(Self::late()),
+                    }
                 }
             }
         }
         Err(LedgerError::Unavailable("the ledger is closing".to_owned()))
     }
 
-    /// Takes over a ledger that a dead process left open: notes it for this process, opens it, takes back the dead one's note.
+    fn late() -> LedgerError {
+        LedgerError::Unavailable("not done in time".to_owned())
+    }
+
+    /// Takes over a ledger that a dead process left open: opens it, notes it for this process, takes back the dead one's note.
     ///
     /// # Errors
     /// If the store fails; repeat later.
@@ -237,9 +283,13 @@ impl Registry {
             process_id: self.0.process_id,
             ..dead
         };
-        self.0.store.mark_open(own).await?;
-        match self.ledger(dead.ledger_id).await {
-            Ok(_) | Err(LedgerError::UnknownDrop | LedgerError::NotFrozen(_)) => {}
+        // By a command, not just by opening: one that is in memory may not know the dead one's last records, or may be about to leave.
+        match self
+            .call(dead.ledger_id, Command::GetDrop, ADOPT_WITHIN)
+            .await
+        {
+            Ok(_) => self.0.store.mark_open(own).await?,
+            Err(LedgerError::UnknownDrop | LedgerError::NotFrozen(_)) => {}
             Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
                 return Err(error);
             }

@@ -7,6 +7,7 @@ mod apply;
 mod decide;
 mod due;
 mod model;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -162,11 +163,15 @@ impl StockState {
         clock.max(self.recorded_at)
     }
 
-    /// Units available, held and sold over all items.
+    /// Units available, held and sold over all items. Saturates: the bounds on stock keep it far from there.
     #[must_use]
     pub fn totals(&self) -> (i64, i64, i64) {
         self.core.items.iter().fold((0, 0, 0), |(a, h, s), item| {
-            (a + item.available, h + item.held, s + item.sold)
+            (
+                a.saturating_add(item.available),
+                h.saturating_add(item.held),
+                s.saturating_add(item.sold),
+            )
         })
     }
 

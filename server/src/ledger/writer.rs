@@ -4,6 +4,8 @@
 mod draft;
 mod metrics;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -136,11 +138,12 @@ impl Writer {
         let idle = self.at.env.sleep(until_due.min(IDLE_AFTER));
         tokio::select! {
             biased;
+            // First, or a busy ledger would never leave.
+            () = self.at.stop.cancelled() => Wake::Leave,
             queued = self.queue.recv() => match queued {
                 Some(queued) => { self.pending.push_back(queued); Wake::Work }
                 None => Wake::Leave,
             },
-            () = self.at.stop.cancelled() => Wake::Leave,
             () = idle => {
                 if until_due > STAY_FOR && !self.at.state.has_open_work() { Wake::Leave } else { Wake::Work }
             }
@@ -168,21 +171,27 @@ impl Writer {
             {
                 self.pending.push_back(queued);
             }
-            let now = self.now();
-            // Nobody waits for these: doing them would only surprise.
-            self.pending
-                .retain(|queued| queued.deadline > now && !queued.reply.is_closed());
+            self.drop_given_up();
             self.metrics.queue_depth.record(self.pending.len() as f64);
-            if self.pending.is_empty() && self.next_due().is_none_or(|due| due > now) {
+            if self.pending.is_empty() && self.next_due().is_none_or(|due| due > self.now()) {
                 return Ok(());
             }
             self.settle_batch().await?;
         }
     }
 
+    /// Forgets commands that nobody waits for: doing them would only surprise.
+    fn drop_given_up(&mut self) {
+        let now = self.now();
+        self.pending
+            .retain(|queued| queued.deadline > now && !queued.reply.is_closed());
+    }
+
     /// Settles one batch: decides it, stores its record, answers it.
     async fn settle_batch(&mut self) -> Result<(), FoldError> {
         for try_number in 0..SLOT_TRIES_MAX {
+            // Also after a lost slot: settling that may have taken longer than callers wait.
+            self.drop_given_up();
             let mut draft = Draft::make(&mut self.at, &self.pending)?;
             let mut batch: Vec<Queued> = self.pending.drain(..draft.outcomes.len()).collect();
             if draft.entries.is_empty() {
@@ -194,7 +203,8 @@ impl Writer {
                         self.requeue(batch);
                         continue;
                     }
-                    Err(error) => Self::fail(batch, &error.to_string()),
+                    Err(StoreOrFold::Store(error)) => Self::fail(batch, &error.to_string()),
+                    Err(StoreOrFold::Fold(error)) => return Err(error),
                 }
                 return Ok(());
             }
@@ -209,8 +219,7 @@ impl Writer {
                     self.at.state.commit(record.hash, record.recorded_at);
                     self.metrics
                         .appended(self.now().since(started), size, draft.entries.len());
-                    self.view
-                        .send_replace(Arc::new(DropView::of(&self.at.state)));
+                    self.show();
                     self.answer(batch, draft);
                     return Ok(());
                 }
@@ -218,10 +227,14 @@ impl Writer {
                     self.metrics.conflicts.increment(1);
                     self.at.state.rollback();
                     record::fold(&mut self.at.state, &existing)?;
-                    if let Err(error) = self.catch_up().await {
-                        return self.delay_and_fail(batch, &error).await;
+                    self.show();
+                    match self.catch_up().await {
+                        Ok(_) => self.requeue(batch),
+                        Err(StoreOrFold::Store(error)) => {
+                            return self.delay_and_fail(batch, &error).await;
+                        }
+                        Err(StoreOrFold::Fold(error)) => return Err(error),
                     }
-                    self.requeue(batch);
                     slot::jitter(&*self.at.env, try_number).await;
                 }
                 Slot::NotDone(error) => {
@@ -261,9 +274,14 @@ impl Writer {
                 record::fold(&mut self.at.state, stored)?;
                 count += 1;
             }
-            self.view
-                .send_replace(Arc::new(DropView::of(&self.at.state)));
+            self.show();
         }
+    }
+
+    /// Shows the drop as of the newest record.
+    fn show(&self) {
+        self.view
+            .send_replace(Arc::new(DropView::of(&self.at.state)));
     }
 
     /// Notes that this process has the ledger open, before its first append.
@@ -303,7 +321,7 @@ impl Writer {
     async fn delay_and_fail(
         &self,
         batch: Vec<Queued>,
-        error: &(dyn std::error::Error + Sync),
+        error: &StoreError,
     ) -> Result<(), FoldError> {
         tracing::warn!(ledger_id = %self.at.state.ledger_id(), error = %error, "append failed");
         let why = error.to_string();

@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
 pub use plan::{Class, FaultPlan, Method, Odds};
 
-use super::{Result, StoreError};
+use super::{LedgerRecord, Result, StoreError};
 use crate::env::SharedEnv;
 
 /// What goes wrong with one call.
@@ -35,12 +35,14 @@ pub struct Faulty<S: ?Sized> {
     inner: Arc<S>,
     env: SharedEnv,
     plan: FaultPlan,
+    is_shared: bool,
     state: Mutex<State>,
 }
 
 struct State {
     random: SmallRng,
     forced: VecDeque<(Method, Fault)>,
+    appends: Vec<LedgerRecord>,
 }
 
 /// What was drawn for a call.
@@ -65,13 +67,29 @@ impl<S: ?Sized> Faulty<S> {
         let state = State {
             random: SmallRng::seed_from_u64(seed),
             forced: VecDeque::new(),
+            appends: Vec::new(),
         };
         Self {
             inner,
             env,
             plan,
+            is_shared: false,
             state: Mutex::new(state),
         }
+    }
+
+    /// The same store as one of several processes sees it: never exclusive.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self {
+            is_shared: true,
+            ..self
+        }
+    }
+
+    /// Every record that was given to `append`, repeats included, in order.
+    pub fn appends(&self) -> Vec<LedgerRecord> {
+        self.state.lock().appends.clone()
     }
 
     /// Makes the next call of `method` that is not yet spoken for fail with `fault`, whatever the plan says.

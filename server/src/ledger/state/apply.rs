@@ -33,7 +33,7 @@ pub enum FoldError {
     },
 }
 
-const fn illegal(entry: &'static str, why: &'static str) -> FoldError {
+pub(super) const fn illegal(entry: &'static str, why: &'static str) -> FoldError {
     FoldError::Illegal { entry, why }
 }
 
@@ -109,6 +109,7 @@ impl StockState {
         if entry.moves != self.moves_of(&entry.event)? {
             return Err(illegal("entry", "its moves do not follow from it"));
         }
+        self.check_rules(&entry.event, at)?;
         self.apply_event(entry, at)?;
         self.apply_moves(&entry.moves)?;
         self.remember_call(entry)
@@ -192,7 +193,10 @@ impl StockState {
                     return Err(illegal("Restocked", "no units, or the drop takes none"));
                 }
                 let item = self.item_mut(*item_id)?;
-                item.restocked += units;
+                item.restocked = item
+                    .restocked
+                    .checked_add(*units)
+                    .ok_or(FoldError::Counts(*item_id))?;
                 item.low_told = false;
                 self.core.sold_out_told = false;
             }
@@ -346,9 +350,16 @@ impl StockState {
     fn apply_moves(&mut self, moves: &[Move]) -> Result<(), FoldError> {
         for change in moves {
             let item = self.item_mut(change.item_id)?;
-            item.available += change.available;
-            item.held += change.held;
-            item.sold += change.sold;
+            let sum = |count: i64, change: i64| count.checked_add(change);
+            let sums = (
+                sum(item.available, change.available),
+                sum(item.held, change.held),
+                sum(item.sold, change.sold),
+            );
+            let (Some(available), Some(held), Some(sold)) = sums else {
+                return Err(FoldError::Counts(change.item_id));
+            };
+            (item.available, item.held, item.sold) = (available, held, sold);
             if !item.is_consistent() {
                 return Err(FoldError::Counts(change.item_id));
             }

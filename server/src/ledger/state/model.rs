@@ -69,13 +69,20 @@ pub struct Item {
 }
 
 impl Item {
+    fn units(&self) -> Option<i64> {
+        self.available
+            .checked_add(self.held)?
+            .checked_add(self.sold)
+    }
+
     /// Whether the counts add up.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
         self.available >= 0
             && self.held >= 0
             && self.sold >= 0
-            && self.available + self.held + self.sold == self.initial + self.restocked
+            && self.units().is_some()
+            && self.units() == self.initial.checked_add(self.restocked)
     }
 }
 

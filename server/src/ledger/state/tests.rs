@@ -1,1 +1,9 @@
+//! The pure core, driven at random and compared with a naive recount of all entries.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tests pick the kinds that they are about"
+)]
 
+mod edges;
+mod reference;
+mod steps;

@@ -16,8 +16,8 @@ use crate::{
 
 /// Room kept for the last command's entries (an order of 100 lines takes about 9 KiB) and the counts.
 const RESERVE_BYTES: usize = 16 * 1024;
-/// Due entries folded between two looks at the size; one may take 4 KiB.
-const DUE_STEP: usize = 8;
+/// Due entries folded between two looks at the size; an order of 100 lines gives back about 3 KiB.
+const DUE_STEP: usize = 4;
 
 /// Entries folded on the state since its mark, and what to answer once they are stored.
 pub(super) struct Draft {

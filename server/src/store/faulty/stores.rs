@@ -21,10 +21,11 @@ use crate::{
 #[async_trait]
 impl<S: LedgerStore + ?Sized + 'static> LedgerStore for Faulty<S> {
     fn is_exclusive(&self) -> bool {
-        self.inner.is_exclusive()
+        !self.is_shared && self.inner.is_exclusive()
     }
 
     async fn append(&self, record: &LedgerRecord) -> Result<Append> {
+        self.state.lock().appends.push(record.clone());
         let draw = self.draw(Method::Append);
         if draw.fault == Some(Fault::Late) {
             let (inner, sleep, record) = (
