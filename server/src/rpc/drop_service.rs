@@ -87,14 +87,9 @@ impl DropService for DropRpc {
         &self,
         request: Request<v1::ListLedgerRecordsRequest>,
     ) -> Result<Response<v1::ListLedgerRecordsResponse>, Status> {
-        let page = page_token::ledger_page(&self.ctx.keys, request.get_ref())?;
-        let (records, secret) =
-            drops::records(&self.ctx, page.drop_id, page.seq, page.size).await?;
-        Ok(Response::new(ledger_answer::page(
-            &self.ctx.keys,
-            &page,
-            &records,
-            secret.as_ref(),
-        )?))
+        let asked = page_token::ledger_page(&self.ctx.keys, request.get_ref())?;
+        let page = drops::records(&self.ctx, asked.drop_id, asked.seq, asked.size).await?;
+        let answer = ledger_answer::page(&self.ctx.keys, &asked, &page)?;
+        Ok(Response::new(answer))
     }
 }

@@ -9,49 +9,34 @@ use prost::Message as _;
 use super::page_token::{self, LedgerPage};
 use crate::{
     auth::Keys,
-    domain::{ItemId, drop::LedgerSecret},
+    domain::ItemId,
     ledger::record::{self, Salts},
-    service::Error,
+    service::{Error, drops::RecordsPage},
     store::LedgerRecord,
 };
 
-/// What a page may hold in bodies: gRPC clients commonly take 4 MiB, and a decoded record is about twice its body.
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
-
-/// A page of records; shorter than asked for if they are large.
+/// A page of records, with the token of the next.
 pub(super) fn page(
     keys: &Keys,
-    page: &LedgerPage,
-    records: &[LedgerRecord],
-    secret: Option<&LedgerSecret>,
+    asked: &LedgerPage,
+    page: &RecordsPage,
 ) -> Result<v1::ListLedgerRecordsResponse, Error> {
-    let Some(secret) = secret else {
+    let Some(secret) = &page.secret else {
         return Ok(v1::ListLedgerRecordsResponse::default());
     };
     let salts = Salts::new(secret);
-    let mut shown = Vec::with_capacity(records.len());
-    let mut bytes = 0;
-    for stored in records {
-        bytes += stored.body.len();
-        if bytes > PAGE_BYTES_MAX && !shown.is_empty() {
-            break;
-        }
-        shown.push(self::record(stored, &salts).map_err(|cause| {
-            Error::Internal(format!(
-                "record {} of {}: {cause}",
-                stored.seq, stored.ledger_id
-            ))
-        })?);
-    }
-    let is_last = shown.len() == records.len() && records.len() < page.size;
-    let next_page_token = match shown.last() {
-        Some(last) if !is_last => {
-            page_token::ledger_token(keys, page.drop_id, last.seq.unsigned_abs())
-        }
+    let show = |stored| {
+        record(stored, &salts).map_err(|cause| {
+            let LedgerRecord { seq, ledger_id, .. } = stored;
+            Error::Internal(format!("record {seq} of {ledger_id}: {cause}"))
+        })
+    };
+    let next_page_token = match page.records.last() {
+        Some(last) if !page.is_last => page_token::ledger_token(keys, asked.drop_id, last.seq),
         Some(_) | None => String::new(),
     };
     Ok(v1::ListLedgerRecordsResponse {
-        records: shown,
+        records: page.records.iter().map(show).collect::<Result<_, _>>()?,
         next_page_token,
     })
 }

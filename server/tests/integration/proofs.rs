@@ -155,3 +155,25 @@ async fn page_tokens_are_bound_to_their_drop() {
         );
     }
 }
+
+#[tokio::test]
+async fn large_records_make_short_pages_and_none_is_missed() {
+    let server = Server::start().await;
+    let creator = server.creator().await;
+    let drop = open_drop(&creator, &[(0, 1_000); 100]).await;
+    let lines: Vec<_> = (0..100).map(|item| (item, 1)).collect();
+    for _ in 0..240 {
+        // About 6 KiB each.
+        place(&server.person().await, &drop, &lines).await.unwrap();
+    }
+    let request = v1::ListLedgerRecordsRequest {
+        drop_id: drop.drop_id.clone(),
+        page_size: 200,
+        page_token: String::new(),
+    };
+    let first = creator.list_ledger_records(request).await.unwrap();
+    assert!(first.records.len() < 200, "a page is bounded in bytes");
+    let all = records(&creator, &drop, 200).await;
+    let totals = ledger::verify_chain(drop.drop_id.parse().unwrap(), &all).unwrap();
+    assert_eq!(totals.stock.sold, 24_000);
+}
