@@ -102,6 +102,7 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
     let shop = Arc::new(Shop {
         drop_id: drop.drop_id.clone(),
         items,
+        limit_per_buyer: options.limit_per_buyer(),
         connections,
         opens_at: prepare::opening(&drop)?,
         deadline,
@@ -111,7 +112,10 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
     let (buyers, measured) = open(options, &shop, logins, place.server.as_mut()).await?;
     let bar = self::bar("afterwards", "settling", 0);
     let buyers = settle(&shop, buyers).await?;
-    let evidence = evidence::gather(&shop, buyers, options.plain, &bar).await?;
+    let mut evidence = evidence::gather(&shop, buyers, options.plain, &bar).await?;
+    if let Some(server) = &mut place.server {
+        evidence.stored_fault = server.kill_and_verify(&shop.drop_id)?;
+    }
     bar.finish_and_clear();
 
     let verdict = Verdict::of(&evidence);
@@ -140,7 +144,7 @@ async fn open(
     for (number, login) in logins.into_iter().enumerate() {
         let buyer = Buyer::new(Arc::clone(shop), login, number, options.seed);
         if options.plain {
-            tasks.spawn(buyer.hold_one());
+            tasks.spawn(buyer.order_plainly(number % shop.items.len(), options.orders_each));
         } else {
             tasks.spawn(buyer.rush());
         }
@@ -157,7 +161,7 @@ async fn open(
     let kills = async {
         match &mut server {
             Some(server) if options.kill => kill(options, shop, server).await,
-            Some(_) | None => Ok(0),
+            Some(_) | None => Ok(Vec::new()),
         }
     };
     let show = async {
@@ -183,19 +187,19 @@ async fn open(
     ))
 }
 
-/// Kills the server in the middle, again and again. Returns how often.
-async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Result<u32> {
-    let mut kills = 0;
+/// Kills the server in the middle, again and again. Returns how many holds were answered at each.
+async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Result<Vec<u64>> {
+    let mut holds = Vec::new();
     for percent in KILL_AT_PERCENT {
         let due = options.expected_holds() * percent / 100;
         let latest = Instant::now() + KILL_AFTER;
         while shop.tally.placed.load(Relaxed) < due && Instant::now() < latest {
             sleep(Duration::from_millis(1)).await;
         }
+        holds.push(shop.tally.placed.load(Relaxed));
         server.kill_and_restart().await?;
-        kills += 1;
     }
-    Ok(kills)
+    Ok(holds)
 }
 
 /// Finds out what became of every request without an answer.

@@ -16,7 +16,7 @@ use tonic::Request;
 use super::{
     notes::{Answer, Cancel, Placed, Purchase, Refused},
     persona::{Persona, draw_lines},
-    shop::{LIMIT_PER_BUYER, Shop},
+    shop::Shop,
     wire::{CALL_TIMEOUT, Failure},
 };
 
@@ -56,10 +56,12 @@ impl Buyer {
         }
     }
 
-    /// Holds one unit of the first item and keeps it.
-    pub(crate) async fn hold_one(mut self) -> Self {
+    /// Orders one unit of an item, so many times, and keeps it.
+    pub(crate) async fn order_plainly(mut self, item: usize, orders: u32) -> Self {
         sleep_until(self.shop.opens_at).await;
-        self.buy(vec![(0, 1)]).await;
+        for _ in 0..orders {
+            self.buy(vec![(item, 1)]).await;
+        }
         self.shop.tally.finished.fetch_add(1, Relaxed);
         self
     }
@@ -107,7 +109,7 @@ impl Buyer {
                 self.try_to_buy(lines, patience).await;
             }
             Persona::Greedy => {
-                self.buy(vec![(0, LIMIT_PER_BUYER + 1)]).await;
+                self.buy(vec![(0, self.shop.limit_per_buyer + 1)]).await;
                 self.buy(lines.clone()).await;
                 self.buy(lines).await;
             }

@@ -55,8 +55,10 @@ pub(crate) async fn gather(
     let receipt_faults = receipt_faults(shop, &owned, &records).await;
     Ok(Evidence {
         items: shop.items.clone(),
+        limit_per_buyer: shop.limit_per_buyer,
         records,
         chain_fault: chain.err().map(|fault| fault.to_string()),
+        stored_fault: None,
         orders,
         drop: drop(shop, client).await?,
         receipt_faults,

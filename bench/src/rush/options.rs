@@ -25,6 +25,9 @@ pub(crate) struct Options {
     /// Measure speed: each buyer holds one unit of a priced item and keeps it, nothing else.
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Orders of each buyer, one after the other; with more than one all items are free, since a buyer has one open hold at most.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "plain", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) orders_each: u32,
     /// Decides what each buyer does; the order in which calls arrive is never the same.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -65,6 +68,20 @@ impl Options {
         )
     }
 
+    /// Units of all items that one buyer may have; 0 = no limit.
+    pub(crate) fn limit_per_buyer(&self) -> i32 {
+        if self.plain { 0 } else { 4 }
+    }
+
+    /// Whether an item costs nothing, so that it is sold at once.
+    pub(crate) fn is_free(&self, item: usize) -> bool {
+        if self.plain {
+            self.orders_each > 1
+        } else {
+            !item.is_multiple_of(2)
+        }
+    }
+
     /// Units of each item.
     pub(crate) fn stocks(&self) -> Vec<i64> {
         let items = i64::from(self.items);
@@ -73,14 +90,13 @@ impl Options {
             .collect()
     }
 
-    /// Holds to expect, if each buyer wants what [`Persona`](super::persona::Persona) makes them want.
+    /// Holds to expect, at least about so many.
     pub(crate) fn expected_holds(&self) -> u64 {
+        if self.plain {
+            let wanted = u64::from(self.buyers) * u64::from(self.orders_each);
+            return self.stock.unsigned_abs().min(wanted);
+        }
         // 1 to 2 units of 1 to 2 items: 2.25 units on average.
-        let by_stock = if self.plain {
-            self.stock
-        } else {
-            self.stock * 4 / 9
-        };
-        by_stock.unsigned_abs().min(self.buyers.into())
+        (self.stock * 4 / 9).unsigned_abs().min(self.buyers.into())
     }
 }

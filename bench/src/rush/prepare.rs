@@ -12,11 +12,7 @@ use livedrop::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{
-    buyer::Login,
-    options::Options,
-    shop::{Item, LIMIT_PER_BUYER},
-};
+use super::{buyer::Login, options::Options, shop::Item};
 
 /// Sign-ups in flight: enough to share their fsyncs, few enough for any server.
 const SIGN_UPS_IN_FLIGHT: usize = 128;
@@ -70,6 +66,8 @@ async fn sign_up(
         .await?
         .account
         .context("no account")?;
+    // Whoever waits for an opening has been here before: the server has seen the token.
+    client.get_me().await?;
     Ok(Login {
         account_id: account.account_id,
         client,
@@ -100,11 +98,11 @@ pub(crate) async fn drop(
         .await
         .context("becoming a creator")?;
 
-    let price = |number: usize| {
-        if number.is_multiple_of(2) {
-            PRICE_MINOR
-        } else {
+    let price = |item: usize| {
+        if options.is_free(item) {
             0
+        } else {
+            PRICE_MINOR
         }
     };
     let stocks = options.stocks();
@@ -121,7 +119,7 @@ pub(crate) async fn drop(
     let request = ScheduleDropRequest {
         title: "Rush".to_owned(),
         items: stocks.iter().enumerate().map(item).collect(),
-        limit_per_buyer: LIMIT_PER_BUYER,
+        limit_per_buyer: options.limit_per_buyer(),
         opens_at: Some(opens_at.into()),
         ends_at: Some((opens_at + Duration::from_secs(24 * 3600)).into()),
         hold_duration: Some(options.hold().try_into()?),

@@ -26,8 +26,8 @@ pub(crate) struct Measured {
     pub(crate) server_cpu: Option<Duration>,
     /// CPU time of this process meanwhile.
     pub(crate) own_cpu: Duration,
-    /// How often the server was killed.
-    pub(crate) kills: u32,
+    /// Orders answered when the server was killed, each time.
+    pub(crate) kills: Vec<u64>,
 }
 
 /// Prints table and verdict.
@@ -88,8 +88,9 @@ pub(crate) fn print(
             .load(std::sync::atomic::Ordering::Relaxed)
             .to_string(),
     );
-    if measured.kills > 0 {
-        row("server killed", format!("{} times", measured.kills));
+    if !measured.kills.is_empty() {
+        let at: Vec<_> = measured.kills.iter().map(ToString::to_string).collect();
+        row("server killed after so many orders", at.join(", "));
     }
     let mut seen = BTreeSet::new();
     let mut holds: Vec<Duration> = purchases

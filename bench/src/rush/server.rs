@@ -64,6 +64,19 @@ impl Server {
         self.wait_until_ready().await
     }
 
+    /// Ends it with SIGKILL and checks a ledger on the disk. Returns what is wrong.
+    pub(crate) fn kill_and_verify(&mut self, drop_id: &str) -> anyhow::Result<Option<String>> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let mut verify = Command::new(&self.binary);
+        verify
+            .args(["ledger", "verify", drop_id, "--data"])
+            .arg(store(&self.data));
+        let output = verify.output()?;
+        let told = [output.stdout, output.stderr].concat();
+        Ok((!output.status.success()).then(|| String::from_utf8_lossy(&told).into_owned()))
+    }
+
     /// Starts counting CPU time at zero.
     pub(crate) fn reset_cpu(&mut self) {
         self.cpu_before = Duration::ZERO;
@@ -140,6 +153,10 @@ fn log_path(data: &Path) -> PathBuf {
     data.join("server.log")
 }
 
+fn store(data: &Path) -> PathBuf {
+    data.join("store")
+}
+
 fn spawn(binary: &Path, data: &Path, port: u16) -> anyhow::Result<Child> {
     let log: File = OpenOptions::new()
         .create(true)
@@ -148,7 +165,7 @@ fn spawn(binary: &Path, data: &Path, port: u16) -> anyhow::Result<Child> {
     Command::new(binary)
         .args(["dev", "--quiet", "--metrics-listen", "127.0.0.1:0"])
         .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
-        .arg(data.join("store"))
+        .arg(store(data))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

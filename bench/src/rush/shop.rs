@@ -5,9 +5,6 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::tally::Tally;
 
-/// Units of all items that one buyer may have.
-pub(crate) const LIMIT_PER_BUYER: i32 = 4;
-
 /// One item.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
@@ -26,6 +23,8 @@ pub(crate) struct Shop {
     pub(crate) drop_id: String,
     /// What it sells.
     pub(crate) items: Vec<Item>,
+    /// Units of all items that one buyer may have; 0 = no limit.
+    pub(crate) limit_per_buyer: i32,
     /// The connections; at least one. Nobody is signed in on them.
     pub(crate) connections: Vec<Client>,
     /// When the drop opens.

@@ -22,12 +22,16 @@ const TOLD_MAX: usize = 20;
 pub(crate) struct Evidence {
     /// What was offered.
     pub(crate) items: Vec<Item>,
+    /// Units that one buyer may have; 0 = no limit.
+    pub(crate) limit_per_buyer: i32,
     /// Account and notes of each buyer.
     pub(crate) buyers: Vec<(String, Vec<Purchase>)>,
     /// The whole ledger.
     pub(crate) records: Vec<LedgerRecord>,
     /// What is wrong with its chain of hashes.
     pub(crate) chain_fault: Option<String>,
+    /// What `livedrop ledger verify` finds wrong on the disk of a server that was killed.
+    pub(crate) stored_fault: Option<String>,
     /// Every order that a buyer was told of, as `GetOrder` has it.
     pub(crate) orders: HashMap<String, Order>,
     /// The drop, as `GetDrop` has it.
@@ -59,8 +63,8 @@ impl Verdict {
         verdict.check_notes(evidence);
         verdict.check_entries(evidence);
         verdict.check_units(evidence, &counts);
-        if let Some(fault) = &evidence.chain_fault {
-            verdict.lose(1, || format!("the ledger's chain: {fault}"));
+        for fault in evidence.chain_fault.iter().chain(&evidence.stored_fault) {
+            verdict.lose(1, || format!("the ledger: {fault}"));
         }
         for fault in &evidence.receipt_faults {
             verdict.lose(1, || format!("a receipt: {fault}"));

@@ -5,10 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use livedrop::v1::{Order, OrderState};
 
 use super::{Evidence, Verdict};
-use crate::rush::{
-    notes::{Cancel, Purchase},
-    shop::LIMIT_PER_BUYER,
-};
+use crate::rush::notes::{Cancel, Purchase};
 
 impl Verdict {
     /// Each buyer's notes against themselves and against `GetOrder`.
@@ -59,9 +56,10 @@ impl Verdict {
                     }
                 }
             }
-            if owned > LIMIT_PER_BUYER {
+            let limit = evidence.limit_per_buyer;
+            if limit > 0 && owned > limit {
                 self.double(1, || {
-                    format!("buyer {account_id} has {owned} units, {LIMIT_PER_BUYER} are allowed")
+                    format!("buyer {account_id} has {owned} units, {limit} are allowed")
                 });
             }
         }

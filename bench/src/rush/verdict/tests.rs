@@ -141,6 +141,7 @@ fn clean() -> Evidence {
     };
     Evidence {
         items: items(),
+        limit_per_buyer: 2,
         buyers: vec![
             (
                 "ann".into(),
@@ -175,6 +176,7 @@ fn clean() -> Evidence {
         ],
         records,
         chain_fault: None,
+        stored_fault: None,
         orders: HashMap::from([
             order("a", "ann", (0, 2), OrderState::Held),
             order("b", "bob", (1, 1), OrderState::Paid),
@@ -247,8 +249,14 @@ fn a_second_order_is_doubled() {
 }
 
 #[test]
+fn more_than_the_limit_is_doubled() {
+    assert_eq!(judge(|evidence| evidence.limit_per_buyer = 1).doubled, 1);
+    assert!(judge(|evidence| evidence.limit_per_buyer = 0).is_clean());
+}
+
+#[test]
 fn what_contradicts_an_answer_is_lost() {
-    let lost: [(&str, fn(&mut Evidence)); 9] = [
+    let lost: [(&str, fn(&mut Evidence)); 10] = [
         ("unknown to GetOrder", |evidence| {
             drop(evidence.orders.remove("a"))
         }),
@@ -278,6 +286,9 @@ fn what_contradicts_an_answer_is_lost() {
         ("tail cut off", |evidence| drop(evidence.records.drain(2..))),
         ("chain broken", |evidence| {
             evidence.chain_fault = Some("record 2: hash".into())
+        }),
+        ("disk wrong", |evidence| {
+            evidence.stored_fault = Some("1 wrong".into())
         }),
         ("totals wrong", |evidence| evidence.records[3].sold = 2),
     ];
