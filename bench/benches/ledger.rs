@@ -1,4 +1,5 @@
 //! What a purchase costs in the pure core: decide, fold, encode, hash, one record per batch. No I/O, no network.
+#![expect(clippy::unwrap_used, reason = "a measurement that fails has to stop")]
 
 use std::{hint::black_box, time::Duration};
 

@@ -256,7 +256,8 @@ fn more_than_the_limit_is_doubled() {
 
 #[test]
 fn what_contradicts_an_answer_is_lost() {
-    let lost: [(&str, fn(&mut Evidence)); 10] = [
+    type Change = fn(&mut Evidence);
+    let lost: [(&str, Change); 10] = [
         ("unknown to GetOrder", |evidence| {
             drop(evidence.orders.remove("a"))
         }),
