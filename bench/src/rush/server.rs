@@ -173,26 +173,20 @@ fn spawn(binary: &Path, data: &Path, port: u16) -> anyhow::Result<Child> {
         .with_context(|| format!("can't start {}", binary.display()))
 }
 
-/// The server's binary beside this one; built first if it is missing.
+/// The server's binary beside this one. Under `cargo run` it is built first, so that what is measured is what the tree says.
 fn binary() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let binary = own.with_file_name("livedrop");
-    if !binary.exists() {
-        eprintln!("building the server");
-        let release: &[&str] = if cfg!(debug_assertions) {
-            &[]
-        } else {
-            &["--release"]
-        };
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "-p", "livedrop-server"])
-            .args(release)
-            .status()?;
-        ensure!(
-            status.success() && binary.exists(),
-            "the server's binary {} can't be built",
-            binary.display()
-        );
+    let binary = std::env::current_exe()?.with_file_name("livedrop");
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let release = (!cfg!(debug_assertions)).then_some("--release");
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "-p", "livedrop-server"]);
+        let status = build.args(release).status()?;
+        ensure!(status.success(), "the server can't be built");
     }
+    ensure!(
+        binary.exists(),
+        "there is no {}: build livedrop-server first",
+        binary.display()
+    );
     Ok(binary)
 }
