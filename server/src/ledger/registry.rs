@@ -193,6 +193,16 @@ impl Registry {
             }
             LedgerError::Unavailable(problem.to_string())
         })?;
+        if report
+            .state
+            .secret()
+            .is_some_and(|logged| *logged != secret)
+        {
+            // Records salted with another secret would be refused by every fold.
+            tracing::error!(ledger_id = %drop_id, "the row's secret is not the ledger's: restore the row");
+            let why = "the drop's row does not fit its ledger";
+            return Err(LedgerError::Unavailable(why.to_owned()));
+        }
         let (view_sender, view) = watch::channel(Arc::new(DropView::of(&report.state)));
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let opening = Opening {

@@ -9,7 +9,7 @@ mod tests;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use draft::Draft;
+use draft::{Broken, Draft};
 use metrics::WriterMetrics;
 use slot::Slot;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -192,7 +192,15 @@ impl Writer {
         for try_number in 0..SLOT_TRIES_MAX {
             // Also after a lost slot: settling that may have taken longer than callers wait.
             self.drop_given_up();
-            let mut draft = Draft::make(&mut self.at, &self.pending)?;
+            let mut draft = match Draft::make(&mut self.at, &self.pending) {
+                Ok(draft) => draft,
+                Err(Broken::Ledger(error)) => return Err(error),
+                Err(Broken::Command(at_fault, error)) => {
+                    self.at.state.rollback();
+                    self.fail_broken(at_fault, &error);
+                    continue;
+                }
+            };
             let mut batch: Vec<Queued> = self.pending.drain(..draft.outcomes.len()).collect();
             if draft.entries.is_empty() {
                 self.at.state.rollback();
@@ -246,6 +254,15 @@ impl Writer {
         let batch = self.pending.drain(..).collect();
         Self::fail(batch, "others keep writing this ledger");
         Ok(())
+    }
+
+    /// Takes a command out that the fold refuses: the others go on without it.
+    fn fail_broken(&mut self, at_fault: usize, error: &FoldError) {
+        if let Some(queued) = self.pending.remove(at_fault) {
+            let (ledger_id, command) = (self.at.state.ledger_id(), queued.command.name());
+            tracing::error!(%ledger_id, command, %error, "the fold refuses a command's own entries");
+            Self::fail(vec![queued], "the command can't be done");
+        }
     }
 
     fn requeue(&mut self, batch: Vec<Queued>) {

@@ -29,13 +29,24 @@ pub(super) struct Draft {
     pub(super) outcomes: Vec<Outcome>,
 }
 
+/// Why no record can be drafted. The state has to be rolled back.
+pub(super) enum Broken {
+    /// What is due can't be folded: the ledger is not understood here.
+    Ledger(FoldError),
+    /// The command at this place brings entries that the fold refuses: a bug, but of this command alone.
+    Command(usize, FoldError),
+}
+
+impl From<FoldError> for Broken {
+    fn from(error: FoldError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
 impl Draft {
     /// Folds what is due and then commands in their order until the record is full. What is due goes first, so that expired holds
     /// give their units back before anyone is told that there are none.
-    pub(super) fn make(
-        opening: &mut Opening,
-        waiting: &VecDeque<Queued>,
-    ) -> Result<Self, FoldError> {
+    pub(super) fn make(opening: &mut Opening, waiting: &VecDeque<Queued>) -> Result<Self, Broken> {
         let state = &mut opening.state;
         let mut at = state.next_position(opening.env.now());
         let mut draft = Self {
@@ -59,8 +70,10 @@ impl Draft {
                 return Ok(draft);
             }
         }
-        for queued in waiting {
-            let outcome = state.execute(&queued.command, &mut at, &mut draft.entries)?;
+        for (at_fault, queued) in waiting.iter().enumerate() {
+            let outcome = state
+                .execute(&queued.command, &mut at, &mut draft.entries)
+                .map_err(|error| Broken::Command(at_fault, error))?;
             draft.outcomes.push(outcome);
             draft.encode_new();
             if draft.is_full() {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    domain::order::OrderState,
+    domain::{
+        drop::{Drop, LedgerSecret},
+        order::OrderState,
+    },
     jobs::sweep,
     ledger::{
         Answer, Command, Event,
@@ -12,7 +15,7 @@ use crate::{
         testing::{EPOCH, Process, World, cancel_order, drop_id, order_id, place, terms},
     },
     store::{
-        LedgerStore as _, OpenLedger,
+        Cas, DropStore as _, LedgerStore as _, OpenLedger,
         faulty::{Fault, FaultPlan, Method, Odds},
     },
 };
@@ -283,4 +286,41 @@ async fn a_drop_that_is_not_due_has_no_ledger() {
     let frozen = process.call(place(1, 1, &[(0, 1)])).await;
     assert!(matches!(frozen, Ok(Answer::Refused(_))), "{frozen:?}");
     assert_eq!(world.log().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_the_fold_refuses_fails_alone() {
+    let world = world().await;
+    let process = world.alone(FaultPlan::default());
+    // No caller can send such lines: rpc refuses them.
+    let (good, bad, other) = tokio::join!(
+        process.call(place(1, 1, &[(1, 1)])),
+        process.call(place(2, 2, &[(1, -1)])),
+        process.call(place(3, 3, &[(1, 2)])),
+    );
+    assert_order(&good, OrderState::Paid);
+    assert!(matches!(bad, Err(LedgerError::Unavailable(_))), "{bad:?}");
+    assert_order(&other, OrderState::Paid);
+    world.entries().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_with_another_secret_is_not_written_for() {
+    let world = world().await;
+    let process = world.alone(FaultPlan::default());
+    process.call(place(1, 1, &[(1, 1)])).await.unwrap();
+    let row = world.store.get_drop(drop_id(1)).await.unwrap().unwrap();
+    let forged = Drop {
+        version: row.version + 1,
+        op_id: uuid::Uuid::from_u128(7),
+        secret: Some(LedgerSecret([7; 32])),
+        ..row
+    };
+    assert_eq!(world.store.update_drop(&forged).await.unwrap(), Cas::Done);
+    let next = world.alone(FaultPlan::default());
+    let answer = next.call(place(2, 2, &[(1, 1)])).await;
+    assert!(
+        matches!(answer, Err(LedgerError::Unavailable(_))),
+        "{answer:?}"
+    );
 }
