@@ -1,6 +1,6 @@
 //! Everything between the socket and the services: connections, layers, policy, statuses. Nothing else knows tonic.
 //!
-//! The way of a call: [`serve`] accepts its connection, [`layers`] let it pass, a tonic service of this module checks, converts, calls its
+//! The way of a call: [`serve`] accepts its connection, `layers` let it pass, a tonic service of this module checks, converts, calls its
 //! use case and answers; [`status`] turns errors into what the client sees.
 
 pub mod account_service;

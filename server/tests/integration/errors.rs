@@ -101,7 +101,9 @@ async fn too_large_and_too_late() {
         .metadata_mut()
         .insert("grpc-timeout", MetadataValue::from_static("1n"));
     let status = buyer.raw_orders().place_order(request).await.unwrap_err();
-    assert_eq!(status.code(), Code::DeadlineExceeded);
+    // tonic's client watches the deadline too, and says so in its own way if it is first.
+    let late = [Code::DeadlineExceeded, Code::Cancelled];
+    assert!(late.contains(&status.code()), "{status:?}");
     assert_eq!(
         stock(&get_drop(&buyer, &drop).await, 0),
         (5, 0, 0),

@@ -1,5 +1,13 @@
 //! The server as clients see it: a real one per test, on a port of its own, driven through the Rust SDK.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod accounts;
 mod bad_input;
 mod drops;
