@@ -107,6 +107,8 @@ fn builder(cache_bytes: usize) -> redb::Builder {
     let mut builder = Database::builder();
     builder
         .set_cache_size(cache_bytes)
+        // A page that rotted, or was changed by hand, must not pass for stock. Reads the file once, as after a crash.
+        .set_check_integrity_on_open(true)
         .set_repair_callback(|progress| {
             tracing::info!(
                 progress = progress.progress(),
