@@ -4,6 +4,12 @@
 //! id, refreshes tokens, and turns answers into typed errors. It is cheap to clone; [`Client::new_session`] gives another user on the
 //! same connection.
 //!
+//! ```toml
+//! [dependencies]
+//! livedrop = { path = "PATH/TO/THE/REPOSITORY/sdk-rust" }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+//! ```
+//!
 //! ```no_run
 //! use livedrop::{Client, receipt, v1};
 //!
@@ -39,7 +45,8 @@
 //! these two and the contract's types in [`v1`], and brings no network code.
 //!
 //! # Beyond this crate
-//! [`Client::channel`], [`Client::authorize`] and the generated clients in [`v1`] make any call by hand.
+//! [`Client::channel`], [`Client::authorize`] and the generated clients in [`v1`] make any call by hand, with the requests and statuses of
+//! the re-exported [`tonic`].
 
 pub use livedrop_proto::v1;
 pub use prost_types;
@@ -69,7 +76,12 @@ pub use {
     retry::RetryPolicy,
     session::TokenChanges,
     tonic::{
-        Code,
+        self, Code,
         transport::{Certificate, Channel, ClientTlsConfig, Identity},
     },
 };
+
+/// The README's code is compiled with the SDK's own.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

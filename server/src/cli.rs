@@ -3,6 +3,7 @@
 mod args;
 mod dev;
 mod ledger;
+mod ledger_entry;
 mod ledger_source;
 mod ledger_table;
 mod serve;
@@ -51,12 +52,12 @@ pub enum Error {
     #[error("drop {0} has no ledger: there is no such drop, or its terms are not frozen yet")]
     NoLedger(DropId),
     /// Ledgers are wrong; each was told already.
-    #[error("{wrong} of {checked} ledgers are wrong")]
+    #[error("wrong ledgers: {wrong} of {checked}")]
     Wrong {
         /// How many.
-        wrong: usize,
+        wrong: u64,
         /// Of how many.
-        checked: usize,
+        checked: u64,
     },
     /// The system refused.
     #[error("{what}")]
@@ -129,12 +130,28 @@ fn load(profile: Profile, settings: &args::Settings) -> Result<Loaded, Error> {
     // Names and values that are no text can't be settings of ours.
     let environment = std::env::vars_os()
         .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
-    Ok(config::load(Layers {
+    let loaded = config::load(Layers {
         profile,
         file: settings.config.clone(),
         environment: environment.collect(),
         flags: settings.flags(),
-    })?)
+    })?;
+    if !loaded.ignored.is_empty() {
+        eprintln!("livedrop: {}", ignored(&loaded.ignored));
+    }
+    Ok(loaded)
+}
+
+/// One line about variables that look like settings and are none.
+fn ignored(variables: &[(String, Option<String>)]) -> String {
+    let names = variables.iter().map(|(name, meant)| match meant {
+        Some(meant) => format!("{name} (did you mean {meant}?)"),
+        None => name.clone(),
+    });
+    format!(
+        "no settings, ignored: {}; `livedrop config` shows all keys",
+        names.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Writes to standard output; a reader that has seen enough (`| head`) is no error.

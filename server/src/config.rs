@@ -1,10 +1,11 @@
 //! Settings: one struct per concern. Defaults, then the file, then the environment, then flags; the later wins.
 //!
-//! Every key is in `livedrop config --print`. `LIVEDROP_SERVER__LISTEN` is `listen` of `[server]`. All that is wrong is told at once.
+//! Every key is in `livedrop config`. `LIVEDROP_SERVER__LISTEN` is `listen` of `[server]`. All that is wrong is told at once.
 
 mod check;
 mod layers;
 mod limits;
+mod meaning;
 mod optional;
 mod print;
 mod span;
@@ -16,6 +17,9 @@ use serde::{Deserialize, Serialize};
 pub use layers::{Layers, Loaded, Origin, Problem, Problems, load};
 
 use crate::{auth::PasswordCost, rpc::limits::Limits, telemetry::LogFormat};
+
+/// Where services of a machine keep what must last.
+const SERVE_DATA: &str = "/var/lib/livedrop";
 
 /// Which defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// The data directory; empty = in memory, gone with the process.
+    /// The data directory. Empty: `dev` takes a temporary one, `serve` does not start.
     #[serde(with = "optional")]
     pub data: Option<PathBuf>,
     /// Memory for the store's pages, in MiB.
@@ -115,9 +119,10 @@ impl Config {
     #[must_use]
     pub fn new(profile: Profile) -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let (listen, cost, limits, shutdown, filter) = match profile {
+        let (listen, data, cost, limits, shutdown, filter) = match profile {
             Profile::Dev => (
                 loopback(7400),
+                None,
                 PasswordCost::CHEAP,
                 Limits::generous(),
                 5,
@@ -125,6 +130,7 @@ impl Config {
             ),
             Profile::Serve => (
                 SocketAddr::from(([0, 0, 0, 0], 7400)),
+                Some(PathBuf::from(SERVE_DATA)),
                 PasswordCost::STRONG,
                 Limits::strict(),
                 30,
@@ -141,7 +147,7 @@ impl Config {
                 shutdown: Duration::from_secs(shutdown),
             },
             store: Store {
-                data: None,
+                data,
                 cache_mib: 256,
             },
             auth: Auth {

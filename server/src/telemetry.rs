@@ -6,7 +6,8 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-/// The names of all metrics, so that they are found in one place. A new one is described in [`install_metrics`].
+/// The metrics that `rpc` counts. `ledger` and `store` know nothing of telemetry and name theirs where they count them (`ledger/writer.rs`,
+/// `ledger/writer/metrics.rs`, `store/embedded/committer.rs`). All are described here.
 pub mod names {
     /// Calls answered, by `method` and `code`.
     pub const RPC_REQUESTS: &str = "livedrop_rpc_requests_total";
@@ -140,6 +141,42 @@ fn describe() {
         names::CONNECTIONS_CUT,
         "Connections closed by the server against the client's will, by reason"
     );
+    describe_counter!(
+        "livedrop_orders_total",
+        "PlaceOrder commands decided, by outcome: placed, or why not"
+    );
+    describe_histogram!(
+        "livedrop_ledger_append_seconds",
+        Unit::Seconds,
+        "Time to put a record into its slot, until the outcome is known"
+    );
+    describe_histogram!("livedrop_ledger_group_commands", "Commands in a record");
+    describe_histogram!("livedrop_ledger_group_entries", "Entries in a record");
+    describe_histogram!(
+        "livedrop_ledger_queue_commands",
+        "Commands waiting when a record is begun"
+    );
+    describe_counter!(
+        "livedrop_ledger_conflicts_total",
+        "Slots that another process' record had filled"
+    );
+    describe_counter!(
+        "livedrop_ledger_unknown_outcomes_total",
+        "Appends whose outcome the store did not tell; they are settled by asking again"
+    );
+    describe_counter!(
+        "livedrop_ledger_halted_total",
+        "Ledgers that this process can't fold and writes no more: run `livedrop ledger verify`"
+    );
+    describe_histogram!(
+        "livedrop_store_commit_operations",
+        "Writes in one commit of the embedded store"
+    );
+    describe_histogram!(
+        "livedrop_store_commit_seconds",
+        Unit::Seconds,
+        "Time of one commit of the embedded store, fsync included"
+    );
 }
 
 /// Keeps the recorder's memory bounded. Never ends; run it as a task of its own.
@@ -154,6 +191,35 @@ pub async fn upkeep(metrics: PrometheusHandle) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Wherever they are named.
+    #[test]
+    fn all_metrics_are_described() {
+        let described: Vec<_> = include_str!("telemetry.rs")
+            .split("describe_")
+            .skip(1)
+            .collect();
+        let sources = [
+            include_str!("ledger/writer.rs"),
+            include_str!("ledger/writer/metrics.rs"),
+            include_str!("store/embedded/committer.rs"),
+        ];
+        let mut count = 0;
+        for name in sources
+            .iter()
+            .flat_map(|text| text.split('"'))
+            .filter(|text| text.starts_with("livedrop_"))
+        {
+            count += 1;
+            assert!(
+                described
+                    .iter()
+                    .any(|it| it.contains(&format!("\"{name}\""))),
+                "{name}"
+            );
+        }
+        assert!(count >= 10, "{count}");
+    }
 
     #[test]
     fn metrics_have_help_and_buckets() {

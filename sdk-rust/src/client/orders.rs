@@ -23,7 +23,7 @@ impl Client {
     /// Gives a held order's units back.
     ///
     /// # Errors
-    /// `ORDER_STATE`, `PAYMENT_IN_PROGRESS`, `ORDER_NOT_FOUND`, or a general one.
+    /// `ORDER_STATE`, `ORDER_NOT_FOUND`, or a general one.
     pub async fn cancel_order(
         &self,
         request: v1::CancelOrderRequest,

@@ -14,6 +14,8 @@ use crate::domain::DropId;
     after_help = "\
 Examples:
   livedrop dev                              a server to play with, with demo content
+  livedrop config --data DIR > livedrop.toml
+                                            settings of a real server, to change
   livedrop serve --config livedrop.toml     a real server
   livedrop ledger verify --all --data DIR   check every ledger of a store"
 )]
@@ -29,7 +31,7 @@ pub(super) enum Command {
     Dev(DevArgs),
     /// Start a server for real buyers, with strict limits.
     Serve(ServeArgs),
-    /// Show the settings and where they came from.
+    /// Print the settings as TOML: what each means, and where it came from.
     Config(ConfigArgs),
     /// Read and check ledgers, of a running server or a stopped one.
     #[command(after_help = "\
@@ -71,7 +73,7 @@ Examples:
   livedrop serve --config livedrop.toml
   livedrop serve --data /var/lib/livedrop --listen 0.0.0.0:7400
   LIVEDROP_SERVER__LISTEN=0.0.0.0:80 livedrop serve --config livedrop.toml
-                                          a variable for each key of `livedrop config --print`; flags win over variables, variables over the file")]
+                                          a variable for each key of `livedrop config`; flags win over variables, variables over the file")]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) settings: Settings,
@@ -80,12 +82,12 @@ pub(super) struct ServeArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  livedrop config --print                          all keys with their defaults
-  livedrop config --print --config livedrop.toml   what `serve` would use, and where each value came from
-  livedrop config --print > livedrop.toml          a file to start from")]
+  livedrop config                                 all keys with their meaning and defaults
+  livedrop config --config livedrop.toml          what `serve` would use, and where each value came from
+  livedrop config --data ./data > livedrop.toml   a file to start from: `livedrop serve --config livedrop.toml`")]
 pub(super) struct ConfigArgs {
-    /// Print the settings as TOML, without secrets.
-    #[arg(long, required = true)]
+    /// Print the settings as TOML, without secrets; that is what happens anyway.
+    #[arg(long)]
     print: bool,
     /// Begin with the defaults of `dev`, not of `serve`.
     #[arg(long)]
@@ -204,7 +206,7 @@ mod tests {
             &[],
             &["devel"],
             &["dev", "extra"],
-            &["config"],
+            &["config", "extra"],
             &["serve", "--quiet"],
             &["ledger", "show", "--data", "d"],
             &["ledger", "show", "not-an-id", "--data", "d"],

@@ -2,7 +2,11 @@
 
 mod demo;
 
-use std::{fmt::Write as _, net::TcpListener, path::Path};
+use std::{
+    fmt::Write as _,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
@@ -10,12 +14,12 @@ use self::demo::Demo;
 use super::{Error, args::DevArgs, load, serve::run_until_signal};
 use crate::{
     app::App,
-    config::{Config, Loaded, Profile},
+    config::{Loaded, Profile},
 };
 
 pub(super) async fn run(args: DevArgs) -> Result<(), Error> {
     let mut loaded = load(Profile::Dev, &args.settings)?;
-    choose_metrics_port(&mut loaded, args.quiet);
+    let taken = choose_metrics_port(&mut loaded, args.quiet);
     let mut config = loaded.config;
     // Lives until the server has stopped; then the directory goes.
     let temporary = match &config.store.data {
@@ -30,7 +34,13 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Error> {
             return Ok(format!("listening on {}\n", app.endpoint()));
         }
         let demo = demo::make(&app.ctx).await.map_err(Error::Demo)?;
-        Ok(greeting(app, &config, temporary.is_some(), &demo))
+        let shown = Shown {
+            data: std::path::absolute(config.store.data.as_deref().unwrap_or(Path::new("")))
+                .map_err(Error::io("can't tell where the data is"))?,
+            is_temporary: temporary.is_some(),
+            metrics_taken: taken,
+        };
+        Ok(greeting(app, &shown, &demo))
     })
     .await
 }
@@ -42,27 +52,32 @@ fn temporary_directory() -> Result<TempDir, Error> {
         .map_err(Error::io("can't make a temporary directory"))
 }
 
-/// A second server of the same person takes any free port for what nobody asked for.
-fn choose_metrics_port(loaded: &mut Loaded, is_quiet: bool) {
+/// A second server of the same person takes any free port for what nobody asked for. Answers the port that was taken, if that is why.
+fn choose_metrics_port(loaded: &mut Loaded, is_quiet: bool) -> Option<u16> {
     if !loaded.is_default("server.metrics_listen") {
-        return;
+        return None;
     }
-    if let Some(at) = &mut loaded.config.server.metrics_listen
-        && (is_quiet || TcpListener::bind(*at).is_err())
-    {
+    let at = loaded.config.server.metrics_listen.as_mut()?;
+    let taken = (!is_quiet && TcpListener::bind(*at).is_err()).then_some(at.port());
+    if is_quiet || taken.is_some() {
         at.set_port(0);
     }
+    taken
 }
 
-fn greeting(app: &App, config: &Config, is_temporary: bool, demo: &Demo) -> String {
+/// What the greeting tells besides the demo content.
+struct Shown {
+    /// Absolute, so that commands with it work everywhere.
+    data: PathBuf,
+    is_temporary: bool,
+    /// The usual metrics port, if somebody else has it.
+    metrics_taken: Option<u16>,
+}
+
+fn greeting(app: &App, shown: &Shown, demo: &Demo) -> String {
     let endpoint = app.endpoint();
-    let data = config
-        .store
-        .data
-        .as_deref()
-        .unwrap_or(Path::new(""))
-        .display();
-    let fate = if is_temporary {
+    let data = shown.data.display();
+    let fate = if shown.is_temporary {
         "temporary: removed at the end; keep it with --data DIR"
     } else {
         "kept"
@@ -78,7 +93,9 @@ Live Drop is running, for development: generous limits, cheap passwords.
 "
     );
     if let Some(at) = app.metrics_address() {
-        let _ = writeln!(text, "  metrics          http://{at}/metrics");
+        let taken = shown.metrics_taken;
+        let why = taken.map_or(String::new(), |port| format!("  (port {port} is taken)"));
+        let _ = writeln!(text, "  metrics          http://{at}/metrics{why}");
     }
     let _ = write!(text, "  data             {data}  ({fate})\n\nDemo logins\n");
     for login in &demo::LOGINS {
@@ -97,9 +114,14 @@ Demo drops
   {soon}  opens in {} s
 
 Try, from another terminal in the repository:
+ a call by hand (needs Node and the network)
   npx --yes @bufbuild/buf@1.74.0 curl --protocol grpc --http2-prior-knowledge -d '{{\"drop_id\":\"{open}\"}}' {endpoint}/livedrop.v1.DropService/GetDrop
-  LIVEDROP_ENDPOINT={endpoint} cargo run -p livedrop --example buy -- {open}
+ a purchase with the Rust SDK
+  LIVEDROP_ENDPOINT={endpoint} cargo run --release -p livedrop --example buy -- {open}
+ 2,000 buyers at once
   cargo run --release -p livedrop-bench -- rush --buyers 2000 --stock 500 --endpoint {endpoint}
+ all ledgers recounted, also while the server runs
+  cargo run --release -- ledger verify --all --data {data}
 
 Ctrl-C ends it.
 ",

@@ -1,6 +1,6 @@
 //! `livedrop ledger show` and `livedrop ledger verify`.
 
-use std::{collections::VecDeque, io};
+use std::io;
 
 use super::{
     Error,
@@ -12,29 +12,47 @@ use super::{
 use crate::{
     domain::DropId,
     ledger::verify::{self, Problem, Report},
+    store::{LedgerStore, StoreError},
 };
 
 pub(super) async fn show(args: ShowArgs) -> Result<(), Error> {
     let source = LedgerSource::open(&args.store.data).await?;
-    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let mut newest: VecDeque<Row> = VecDeque::new();
-    let mut seq = 1;
-    loop {
-        let page =
-            interruptible(source.ledgers().read_from(args.drop, seq, verify::PAGE)).await??;
+    let ledgers = source.ledgers();
+    let head = interruptible(head(ledgers, args.drop)).await??;
+    let mut rows: Vec<Row> = Vec::new();
+    let mut seq = head.saturating_sub(u64::from(args.limit)) + 1;
+    // What is written meanwhile is not shown.
+    while seq <= head {
+        let left = usize::try_from(head - seq + 1).unwrap_or(usize::MAX);
+        let limit = left.min(verify::PAGE);
+        let page = interruptible(ledgers.read_from(args.drop, seq, limit)).await??;
         let Some(last) = page.last() else { break };
         seq = last.seq + 1;
-        for record in &page {
-            newest.push_back(Row::of(record, args.entries));
-            if newest.len() > limit {
-                newest.pop_front();
-            }
-        }
+        rows.extend(page.iter().map(|record| Row::of(record, args.entries)));
     }
-    if newest.is_empty() {
+    if rows.is_empty() {
         return Err(Error::NoLedger(args.drop));
     }
-    print(&ledger_table::render(newest.make_contiguous()))
+    print(&ledger_table::render(&rows))
+}
+
+/// The newest record's position, 0 if there is none: doubled steps up to the first empty slot, halved ones back.
+async fn head(ledgers: &dyn LedgerStore, drop_id: DropId) -> Result<u64, StoreError> {
+    let is_filled = async |seq| -> Result<bool, StoreError> {
+        Ok(!ledgers.read_from(drop_id, seq, 1).await?.is_empty())
+    };
+    let (mut head, mut step) = (0, 1);
+    while is_filled(head + step).await? {
+        head += step;
+        step *= 2;
+    }
+    while step > 1 {
+        step /= 2;
+        if is_filled(head + step).await? {
+            head += step;
+        }
+    }
+    Ok(head)
 }
 
 pub(super) async fn verify(args: VerifyArgs) -> Result<(), Error> {
@@ -57,8 +75,9 @@ pub(super) async fn verify(args: VerifyArgs) -> Result<(), Error> {
             }
         }
         print(&format!(
-            "{} ledgers checked, {} wrong\n",
-            tally.checked, tally.wrong
+            "{} checked, {} wrong\n",
+            count(tally.checked, "ledger", "ledgers"),
+            tally.wrong
         ))?;
     }
     match tally.wrong {
@@ -79,8 +98,8 @@ enum Finding {
 
 #[derive(Debug, Default)]
 struct Tally {
-    checked: usize,
-    wrong: usize,
+    checked: u64,
+    wrong: u64,
 }
 
 impl Tally {
@@ -102,13 +121,20 @@ impl Tally {
 }
 
 fn sound(drop_id: DropId, report: &Report) -> String {
-    let (state, entries) = (&report.state, report.entry_count);
+    let state = &report.state;
     let (available, held, sold) = state.totals();
-    let (records, hash) = (state.seq(), ledger_table::hash_prefix(&state.head_hash()));
-    let orders = state.order_count();
+    let hash = ledger_table::hash_prefix(&state.head_hash());
+    let records = count(state.seq(), "record", "records");
+    let entries = count(report.entry_count, "entry", "entries");
+    let orders = count(state.order_count() as u64, "order", "orders");
     format!(
-        "{drop_id} ok: {records} records, {entries} entries, {orders} orders; available {available}, held {held}, sold {sold}; head {hash}\n"
+        "{drop_id} ok: {records}, {entries}, {orders}; available {available}, held {held}, sold {sold}; head {hash}\n"
     )
+}
+
+/// As in `1 record`, `2 records`.
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Ctrl-C ends a tool in good order: the store it may have opened is closed, as at any other end.

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::ledger_entry::{kind, line};
 use crate::{
-    ledger::{Entry, Event, codec, record},
+    ledger::{Entry, codec, record},
     store::LedgerRecord,
 };
 
@@ -76,45 +77,6 @@ fn summary(entries: &[Entry]) -> String {
         .map(|(kind, count)| format!("{kind} {count}"))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-fn line(entry: &Entry) -> String {
-    let mut line = format!("{:?}", entry.event);
-    for change in &entry.moves {
-        let (available, held, sold) = (change.available, change.held, change.sold);
-        // Writing to a text can't fail.
-        let _ = write!(
-            line,
-            "; {}: available {available:+}, held {held:+}, sold {sold:+}",
-            change.item_id
-        );
-    }
-    if let Some(call) = &entry.call {
-        let _ = write!(line, "; {:?} by {}", call.method, call.caller_id);
-    }
-    line
-}
-
-fn kind(event: &Event) -> &'static str {
-    match event {
-        Event::TermsFrozen { .. } => "TermsFrozen",
-        Event::WentLive => "WentLive",
-        Event::Held { .. } => "Held",
-        Event::PaymentStarted { .. } => "PaymentStarted",
-        Event::PaymentWaiting { .. } => "PaymentWaiting",
-        Event::PaymentFailed { .. } => "PaymentFailed",
-        Event::Sold { .. } => "Sold",
-        Event::SoldLate { .. } => "SoldLate",
-        Event::Released { .. } => "Released",
-        Event::RefundStarted { .. } => "RefundStarted",
-        Event::Refunded { .. } => "Refunded",
-        Event::Restocked { .. } => "Restocked",
-        Event::LowStock { .. } => "LowStock",
-        Event::SoldOut => "SoldOut",
-        Event::Refused { .. } => "Refused",
-        Event::Closed { .. } => "Closed",
-        Event::Sealed => "Sealed",
-    }
 }
 
 /// The table: numbers to the right, texts to the left.

@@ -10,8 +10,14 @@ use super::{Config, Profile, check};
 /// Settings in the environment begin so and have a `__` between section and key.
 const PREFIX: &str = "LIVEDROP_";
 
+/// Variables that begin so and are no settings: those of the examples.
+const OTHERS: [&str; 2] = ["LIVEDROP_ENDPOINT", "LIVEDROP_DROP"];
+
 /// Two names less alike than this (1.0 = the same) are not taken for a typing error.
 const ALIKE_MIN: f64 = 0.6;
+
+/// The same for whole variables, which all have the prefix in common.
+const ALIKE_VARIABLE_MIN: f64 = 0.8;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +82,7 @@ pub struct Layers {
     pub profile: Profile,
     /// A TOML file.
     pub file: Option<PathBuf>,
-    /// Variables of the environment; those that are no settings are skipped.
+    /// Variables of the environment; those that are no settings are skipped, see [`Loaded::ignored`].
     pub environment: Vec<(String, String)>,
     /// Flags: how it was written (`--listen`), which key it sets (`server.listen`), the text.
     pub flags: Vec<(&'static str, &'static str, String)>,
@@ -89,6 +95,8 @@ pub struct Loaded {
     pub config: Config,
     /// The keys that somebody has set.
     pub(super) origins: BTreeMap<String, Origin>,
+    /// Variables that begin with `LIVEDROP_` and set nothing, each with the name that may be meant.
+    pub ignored: Vec<(String, Option<String>)>,
 }
 
 impl Loaded {
@@ -110,9 +118,15 @@ pub fn load(layers: Layers) -> Result<Loaded, Problems> {
         merge.file(path);
     }
     for (name, text) in layers.environment {
-        let key = name.strip_prefix(PREFIX).filter(|key| key.contains("__"));
-        if let Some(key) = key.map(|key| key.to_lowercase().replace("__", ".")) {
+        let Some(key) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        if key.contains("__") {
+            let key = key.to_lowercase().replace("__", ".");
             merge.text(key, &text, Origin::Environment(name));
+        } else if !OTHERS.contains(&name.as_str()) {
+            let meant = merge.variable_like(&name);
+            merge.ignored.push((name, meant));
         }
     }
     for (flag, key, text) in layers.flags {
@@ -126,6 +140,7 @@ struct Merge {
     table: Table,
     known: BTreeMap<String, Value>,
     origins: BTreeMap<String, Origin>,
+    ignored: Vec<(String, Option<String>)>,
     problems: Vec<Problem>,
 }
 
@@ -138,6 +153,7 @@ impl Merge {
             table,
             known,
             origins: BTreeMap::new(),
+            ignored: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -234,16 +250,30 @@ impl Merge {
             .max_by(|a, b| alike(a).total_cmp(&alike(b)));
         match nearest.filter(|known| alike(known) >= ALIKE_MIN) {
             Some(known) => format!("no such key, did you mean {known}?"),
-            None => "no such key; `livedrop config --print` shows all there are".to_owned(),
+            None => "no such key; `livedrop config` shows all there are".to_owned(),
         }
+    }
+
+    /// The variable that is meant by one of nearly its name.
+    fn variable_like(&self, name: &str) -> Option<String> {
+        let variables = self.known.keys().map(|key| {
+            let variable = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
+            (
+                strsim::normalized_damerau_levenshtein(name, &variable),
+                variable,
+            )
+        });
+        let (alike, variable) = variables.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        (alike >= ALIKE_VARIABLE_MIN).then_some(variable)
     }
 
     fn finish(self, defaults: Config) -> Result<Loaded, Problems> {
         let Self {
             table,
             origins,
+            ignored,
             mut problems,
-            ..
+            known: _,
         } = self;
         // Never fails: each value was tried. The defaults only stand in where the compiler can't know that.
         let config = Config::deserialize(Value::Table(table)).unwrap_or(defaults);
@@ -257,7 +287,11 @@ impl Merge {
                 }),
         );
         if problems.is_empty() {
-            Ok(Loaded { config, origins })
+            Ok(Loaded {
+                config,
+                origins,
+                ignored,
+            })
         } else {
             Err(Problems(problems))
         }

@@ -111,7 +111,10 @@ fn later_layers_win() {
         "{text}"
     );
     assert!(text.contains("livedrop.toml\n"), "{text}");
-    assert!(text.contains("[limits.per_caller]\nburst = 3"), "{text}");
+    assert!(
+        text.contains("[limits.per_caller]\n# Calls at once.\nburst = 3"),
+        "{text}"
+    );
     let again = layers(Some(&text), &[], &[]).unwrap();
     assert_eq!(again.config, loaded.config, "what is printed can be loaded");
 }
@@ -124,10 +127,10 @@ fn unknown_keys_get_a_hint() {
     assert_eq!(
         found,
         [
-            "colour: no such key; `livedrop config --print` shows all there are",
+            "colour: no such key; `livedrop config` shows all there are",
             "limits.per_caler.burst: no such key, did you mean limits.per_caller.burst?",
             "listen: no such key, did you mean server.listen?",
-            "nonsense: no such key; `livedrop config --print` shows all there are",
+            "nonsense: no such key; `livedrop config` shows all there are",
             "server.lisen: no such key, did you mean server.listen?",
             "server.listen_adress: no such key, did you mean server.listen?",
             "sever.listen: no such key, did you mean server.listen?",
@@ -182,6 +185,25 @@ fn all_wrong_values_are_told_at_once_with_their_source() {
     );
     assert!(!wrong.to_string().contains('\n'));
     assert_eq!(wrong.0[5].origin, Some(Origin::Flag("--listen".into())));
+}
+
+#[test]
+fn variables_that_set_nothing_are_told() {
+    let environment = [
+        ("LIVEDROP_SERVER_LISTEN", "127.0.0.1:1"),
+        ("LIVEDROP_NONSENSE", "1"),
+        ("LIVEDROP_DROP", "an example's"),
+        ("LIVEDROP_SERVER__LISTEN", "127.0.0.1:2"),
+    ];
+    let loaded = layers(None, &environment, &[]).unwrap();
+    let expected = [
+        (
+            "LIVEDROP_SERVER_LISTEN".to_owned(),
+            Some("LIVEDROP_SERVER__LISTEN".to_owned()),
+        ),
+        ("LIVEDROP_NONSENSE".to_owned(), None),
+    ];
+    assert_eq!(loaded.ignored, expected);
 }
 
 #[test]

@@ -1,24 +1,29 @@
-//! Settings as TOML: what is not a default says where it came from, and no secret is shown.
+//! Settings as TOML: each key with its meaning; what is not a default says where it came from, and no secret is shown.
 
 use std::fmt::Write as _;
 
 use toml::{Table, Value};
 
-use super::Loaded;
+use super::{Loaded, meaning::Meanings};
 
 const HIDDEN: &str = "(hidden)";
+
+const HEAD: &str = "\
+# Settings of Live Drop. What is not a default says where it came from; a key left out has its default.
+# Spans of time are texts such as \"30s\", \"15m\", \"20ms\".
+";
 
 impl Loaded {
     /// The settings as a file that could be loaded again, but for secrets.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let table = Table::try_from(&self.config).unwrap_or_default();
-        let mut text = String::from("# What is not a default says where it came from.\n");
-        self.section("", &table, &mut text);
+        let mut text = String::from(HEAD);
+        self.section("", &table, &Meanings::read(), &mut text);
         text
     }
 
-    fn section(&self, path: &str, table: &Table, text: &mut String) {
+    fn section(&self, path: &str, table: &Table, meanings: &Meanings, text: &mut String) {
         let join = |key: &str| {
             if path.is_empty() {
                 key.to_owned()
@@ -28,12 +33,20 @@ impl Loaded {
         };
         let (sections, values): (Vec<_>, Vec<_>) =
             table.iter().partition(|(_, value)| value.is_table());
+        // Writing to a text can't fail.
+        let meaning = |key: &str, text: &mut String| {
+            if let Some(meaning) = meanings.of(key) {
+                let _ = writeln!(text, "# {meaning}");
+            }
+        };
         if !values.is_empty() {
-            // Writing to a text can't fail.
-            let _ = writeln!(text, "\n[{path}]");
+            text.push('\n');
+            meaning(path, text);
+            let _ = writeln!(text, "[{path}]");
         }
         for (key, value) in values {
             let full = join(key);
+            meaning(&full, text);
             let note = self
                 .origins
                 .get(&full)
@@ -43,7 +56,7 @@ impl Loaded {
         }
         for (key, value) in sections {
             if let Value::Table(inner) = value {
-                self.section(&join(key), inner, text);
+                self.section(&join(key), inner, meanings, text);
             }
         }
     }

@@ -3,7 +3,8 @@
 use tonic::service::RoutesBuilder;
 use tonic_reflection::server::{Builder, Error};
 
-/// What reflection shows: our public package, health, and the error details, without which tools print errors as bytes.
+/// What reflection shows: our public package, health, and the error details. `grpcurl` decodes details with these; `buf curl` knows only
+/// those it was built with and prints the rest in base64, whatever a server shows.
 const DESCRIPTORS: [&[u8]; 3] = [
     livedrop_proto::FILE_DESCRIPTOR_SET,
     tonic_health::pb::FILE_DESCRIPTOR_SET,
