@@ -89,11 +89,11 @@ pub(crate) fn print(
 }
 
 impl Report<'_> {
-    fn section(&mut self, title: &str) {
+    fn section(&mut self, title: &str, note: &str) {
         if self.table.row_count() > 0 {
             self.table.add_row([""; 3]);
         }
-        self.table.add_row([title, "", ""]);
+        self.table.add_row([title, "", note]);
     }
 
     fn row(&mut self, name: impl Display, value: impl Display, note: impl Display) {
@@ -104,7 +104,7 @@ impl Report<'_> {
 
     fn sales(&mut self) {
         let (options, evidence) = (self.options, self.evidence);
-        self.section("Sales");
+        self.section("Sales", "");
         let over = format!("over {} connections", options.connections);
         self.row("buyers", options.buyers, over);
         let items = format!("of {} items", options.items);
@@ -119,7 +119,7 @@ impl Report<'_> {
         self.row("units at the end", sold, rest);
         let lines = evidence.orders.values().flat_map(|order| &order.lines);
         let units: i64 = lines.map(|line| i64::from(line.quantity)).sum();
-        let of = format!("of {units} units, those that came back and went again included");
+        let of = format!("of {units} units; what came back was ordered again");
         self.row("orders", evidence.orders.len(), of);
         let states = [
             (OrderState::Paid, "sold", "free, so sold at once"),
@@ -140,7 +140,7 @@ impl Report<'_> {
     }
 
     fn refusals(&mut self) {
-        self.section("Refusals");
+        self.section("Refusals", "");
         let refused = self.purchases.iter().flat_map(|it| &it.refused);
         let reasons = count(refused.map(|refused| refused.reason.clone()));
         if reasons.is_empty() {
@@ -174,7 +174,7 @@ impl Report<'_> {
         if measured.kills.is_empty() {
             return;
         }
-        self.section("Kills (SIGKILL)");
+        self.section("Kills", "by SIGKILL");
         for (number, kill) in measured.kills.iter().enumerate() {
             let note = format!("orders answered, {} of {buyers} buyers at it", kill.sending);
             self.row(format!("kill {} after", number + 1), kill.orders, note);
@@ -191,11 +191,8 @@ impl Report<'_> {
         holds.sort_unstable();
         let (measured, plain) = (self.measured, self.options.plain);
         let seconds = |span: Duration| format!("{:.2} s", span.as_secs_f64());
-        self.section(if plain {
-            "Speed"
-        } else {
-            "Speed (buyers pause on purpose and stock is scarce: to measure, use --plain)"
-        });
+        let note = "no measure, buyers pause on purpose: see --plain";
+        self.section("Speed", if plain { "" } else { note });
         let note = "opening until the last buyer was through";
         self.row("selling window", seconds(measured.window), note);
         let over = if measured.window > BUSIEST {
@@ -229,7 +226,7 @@ impl Report<'_> {
     }
 
     fn verdict(&mut self, verdict: &Verdict) {
-        self.section("Verdict");
+        self.section("Verdict", "");
         let records = self.evidence.records.len();
         self.row("ledger records", records, "recounted from the first one");
         let note = "units held or sold beyond those there were";
