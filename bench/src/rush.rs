@@ -2,10 +2,12 @@
 
 mod buyer;
 mod evidence;
+mod limits;
 mod notes;
 mod options;
 mod persona;
 mod prepare;
+mod progress;
 mod report;
 mod server;
 mod shop;
@@ -19,7 +21,6 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
 use tokio::{
     sync::Semaphore,
@@ -29,16 +30,20 @@ use tokio::{
 
 use buyer::{Buyer, Login};
 pub(crate) use options::Options;
-use report::Measured;
+use progress::bar;
+use report::{Kill, Measured};
 use server::Server;
 use shop::Shop;
 use tally::Tally;
 use verdict::Verdict;
 
-/// Shares of the expected holds at which the server is killed.
+/// Shares of the expected orders at which the server is killed, or of the buyers who are through if that comes first:
+/// so it is killed while buyers still send, even if fewer orders come than expected.
 const KILL_AT_PERCENT: [u64; 3] = [20, 45, 70];
-/// The server is killed after this long at the latest, so that a rush that stalls is killed too.
+/// The server is killed again after this long at the latest, so that a rush that stalls is killed too.
 const KILL_AFTER: Duration = Duration::from_secs(5);
+/// A running server answers within this time, or the run ends at once.
+const REACH_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Prepares, rushes, judges. True if nothing was wrong.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
@@ -46,6 +51,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
         options.stock >= options.items.into(),
         "each item needs at least one unit"
     );
+    limits::hint_at_open_files(options.connections);
     let deadline = Instant::now() + Duration::from_secs(options.timeout);
     let place = Place::find(options).await?;
     let result = timeout_at(deadline, rush(options, place, deadline)).await;
@@ -64,6 +70,7 @@ struct Place {
 impl Place {
     async fn find(options: &Options) -> anyhow::Result<Self> {
         if let Some(endpoint) = &options.endpoint {
+            wire::reach(endpoint, REACH_TIMEOUT).await?;
             return Ok(Self {
                 endpoint: endpoint.clone(),
                 server: None,
@@ -94,7 +101,7 @@ impl Place {
 async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow::Result<bool> {
     let connections = wire::connections(&place.endpoint, options.connections)?;
     let first = connections.first().context("no connection")?;
-    let bar = bar("preparing ", "signing buyers up", options.buyers.into());
+    let bar = bar("preparing", "signing buyers up", options.buyers.into());
     let logins = prepare::buyers(options, &connections, &bar).await?;
     let (drop, items) = prepare::drop(options, first).await?;
     bar.finish_with_message(format!("drop {}", drop.drop_id));
@@ -110,7 +117,7 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
         tally: Tally::new()?,
     });
     let (buyers, measured) = open(options, &shop, logins, place.server.as_mut()).await?;
-    let bar = self::bar("afterwards", "settling", 0);
+    let bar = progress::bar("afterwards", "settling", 0);
     let buyers = settle(&shop, buyers).await?;
     let mut evidence = evidence::gather(&shop, buyers, options.plain, &bar).await?;
     if let Some(server) = &mut place.server {
@@ -135,11 +142,7 @@ async fn open(
     logins: Vec<Login>,
     mut server: Option<&mut Server>,
 ) -> anyhow::Result<(Vec<Buyer>, Measured)> {
-    let bar = bar(
-        "rush      ",
-        "waiting for the opening",
-        options.buyers.into(),
-    );
+    let bar = bar("rush", "waiting for the opening", options.buyers.into());
     let mut tasks = JoinSet::new();
     for (number, login) in logins.into_iter().enumerate() {
         let buyer = Buyer::new(Arc::clone(shop), login, number, options.seed);
@@ -173,13 +176,13 @@ async fn open(
         bar.set_position(options.buyers.into());
         bar.finish_with_message(shop.tally.line());
     };
-    let ((buyers, rush), kills, ()) = tokio::join!(buyers, kills, show);
+    let ((buyers, window), kills, ()) = tokio::join!(buyers, kills, show);
     let own_cpu = server::cpu_of("self").saturating_sub(own_cpu);
     let server_cpu = server.map(|server| server.cpu());
     Ok((
         buyers,
         Measured {
-            rush,
+            window,
             server_cpu,
             own_cpu,
             kills: kills?,
@@ -187,19 +190,28 @@ async fn open(
     ))
 }
 
-/// Kills the server in the middle, again and again. Returns how many holds were answered at each.
-async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Result<Vec<u64>> {
-    let mut holds = Vec::new();
+/// Kills the server in the middle, again and again.
+async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Result<Vec<Kill>> {
+    let buyers = u64::from(options.buyers);
+    let (orders, through) = (&shop.tally.placed, &shop.tally.finished);
+    let mut kills = Vec::new();
     for percent in KILL_AT_PERCENT {
-        let due = options.expected_holds() * percent / 100;
+        let orders_due = options.expected_orders() * percent / 100;
+        let through_due = buyers * percent / 100;
         let latest = Instant::now() + KILL_AFTER;
-        while shop.tally.placed.load(Relaxed) < due && Instant::now() < latest {
+        while orders.load(Relaxed) < orders_due
+            && through.load(Relaxed) < through_due
+            && Instant::now() < latest
+        {
             sleep(Duration::from_millis(1)).await;
         }
-        holds.push(shop.tally.placed.load(Relaxed));
+        kills.push(Kill {
+            orders: orders.load(Relaxed),
+            sending: buyers.saturating_sub(through.load(Relaxed)),
+        });
         server.kill_and_restart().await?;
     }
-    Ok(holds)
+    Ok(kills)
 }
 
 /// Finds out what became of every request without an answer.
@@ -212,16 +224,4 @@ async fn settle(shop: &Shop, buyers: Vec<Buyer>) -> anyhow::Result<Vec<Buyer>> {
     settled.extend(tasks.join_all().await);
     ensure!(Instant::now() < shop.deadline, "time is up");
     Ok(settled)
-}
-
-fn bar(prefix: &'static str, message: &'static str, length: u64) -> ProgressBar {
-    let template = "{prefix} [{elapsed_precise}] {wide_bar} {pos}/{len} {msg}";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(length)
-        .with_style(style)
-        .with_prefix(prefix)
-        .with_message(message);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

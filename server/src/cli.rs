@@ -59,6 +59,9 @@ pub enum Error {
         /// Of how many.
         checked: u64,
     },
+    /// What can be read of a damaged store is sound; some of it can't be, or is gone.
+    #[error("the store is damaged: do not trust that this is all of it")]
+    Damaged,
     /// The system refused.
     #[error("{what}")]
     Io {

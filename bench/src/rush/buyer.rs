@@ -20,7 +20,7 @@ use super::{
     wire::{CALL_TIMEOUT, Failure},
 };
 
-/// Tries for what is not open yet or sold out, each with a new request id.
+/// Tries for what is not open yet or sold out, or after a void request id; each with a new request id.
 const ATTEMPTS_MAX: u32 = 4;
 
 /// An account that can buy.
@@ -81,7 +81,8 @@ impl Buyer {
                 .unwrap_or(self.shop.opens_at),
         )
         .await;
-        let lines = draw_lines(self.shop.items.len(), &mut self.rng);
+        let item_count = self.shop.items.len();
+        let mut lines = draw_lines(item_count, &mut self.rng);
         match persona {
             Persona::Keeper | Persona::Early => self.buy(lines).await,
             Persona::Hopeful => {
@@ -95,12 +96,13 @@ impl Buyer {
                         break;
                     }
                     sleep(self.millis(200..2000)).await;
+                    lines = vec![(self.rng.random_range(0..item_count), 1)];
                 }
             }
             Persona::Canceller => self.buy_and_cancel(lines).await,
             Persona::Fickle => {
                 self.buy_and_cancel(lines).await;
-                let lines = draw_lines(self.shop.items.len(), &mut self.rng);
+                let lines = draw_lines(item_count, &mut self.rng);
                 self.buy(lines).await;
             }
             Persona::Twin => self.buy_twice(lines).await,
@@ -151,15 +153,15 @@ impl Buyer {
         )
     }
 
-    /// Buys; if the drop is not open yet, again when it is.
+    /// Buys. If the drop is not open yet, again when it is; if the request id is void, with a new one.
     async fn buy(&mut self, lines: Vec<(usize, i32)>) {
         self.try_to_buy(lines.clone(), CALL_TIMEOUT).await;
         for _ in 1..ATTEMPTS_MAX {
-            if !self
-                .notes
-                .last()
-                .is_some_and(|purchase| purchase.is_refused_as("DROP_NOT_OPEN"))
-            {
+            let is_refused_as = |reason| {
+                let last = self.notes.last();
+                last.is_some_and(|purchase| purchase.is_refused_as(reason))
+            };
+            if !is_refused_as("DROP_NOT_OPEN") && !is_refused_as("REQUEST_ID_VOID") {
                 break;
             }
             sleep_until(self.shop.opens_at).await;

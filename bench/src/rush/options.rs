@@ -13,13 +13,13 @@ pub(crate) struct Options {
     /// Units for sale, over all items.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(1..=10_000_000))]
     pub(crate) stock: i64,
-    /// Items of the drop; every second one is free, and so sold at once.
+    /// Items of the drop; two of three are free, and so sold at once; with --plain none is.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) items: u8,
-    /// Server to send them at; without it one is started in a temporary directory.
+    /// Running server to send them at, as in http://127.0.0.1:50051; without it one is started in a temporary directory.
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
-    /// Kill the started server with SIGKILL three times in the middle, and start it again.
+    /// Kill the started server with SIGKILL three times, by about 20, 45 and 70 % of the orders, and start it again.
     #[arg(long, conflicts_with = "endpoint")]
     pub(crate) kill: bool,
     /// Measure speed: each buyer holds one unit of a priced item and keeps it, nothing else.
@@ -78,7 +78,7 @@ impl Options {
         if self.plain {
             self.orders_each > 1
         } else {
-            !item.is_multiple_of(2)
+            !item.is_multiple_of(3)
         }
     }
 
@@ -90,13 +90,13 @@ impl Options {
             .collect()
     }
 
-    /// Holds to expect, at least about so many.
-    pub(crate) fn expected_holds(&self) -> u64 {
+    /// Orders to expect, at least about so many.
+    pub(crate) fn expected_orders(&self) -> u64 {
         if self.plain {
             let wanted = u64::from(self.buyers) * u64::from(self.orders_each);
             return self.stock.unsigned_abs().min(wanted);
         }
-        // 1 to 2 units of 1 to 2 items: 2.25 units on average.
-        (self.stock * 4 / 9).unsigned_abs().min(self.buyers.into())
+        // 1 to 2 units of an item, and in a third of the orders of a second one: 2 units on average.
+        (self.stock / 2).unsigned_abs().min(self.buyers.into())
     }
 }

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 pub(crate) enum Persona {
     /// Buys once and keeps it; an unpaid hold expires.
     Keeper,
-    /// Tries again while it is sold out: held units may come back.
+    /// While it is sold out, tries for any one unit: held ones may come back.
     Hopeful,
     /// Cancels the hold.
     Canceller,
@@ -27,23 +27,23 @@ impl Persona {
     /// Draws one.
     pub(crate) fn draw(rng: &mut impl Rng) -> Self {
         match rng.random_range(0..100) {
-            0..30 => Self::Keeper,
-            30..45 => Self::Hopeful,
-            45..60 => Self::Canceller,
-            60..70 => Self::Fickle,
-            70..80 => Self::Twin,
-            80..90 => Self::Quitter,
-            90..95 => Self::Greedy,
+            0..35 => Self::Keeper,
+            35..60 => Self::Hopeful,
+            60..70 => Self::Canceller,
+            70..77 => Self::Fickle,
+            77..85 => Self::Twin,
+            85..92 => Self::Quitter,
+            92..96 => Self::Greedy,
             _ => Self::Early,
         }
     }
 }
 
-/// Draws 1 to 2 units of 1 to 2 of the items.
+/// Draws 1 to 2 units of an item, and in a third of all cases of a second one.
 pub(crate) fn draw_lines(item_count: usize, rng: &mut impl Rng) -> Vec<(usize, i32)> {
     let first = rng.random_range(0..item_count);
     let mut lines = vec![(first, rng.random_range(1..=2))];
-    if item_count > 1 && rng.random() {
+    if item_count > 1 && rng.random_ratio(1, 3) {
         // Any item but the first one.
         let second = (first + rng.random_range(1..item_count)) % item_count;
         lines.push((second, rng.random_range(1..=2)));

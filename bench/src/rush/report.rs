@@ -1,6 +1,6 @@
-//! The numbers, as a table.
+//! The numbers, as a table in sections.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt::Display, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
 use livedrop::v1::OrderState;
@@ -14,20 +14,39 @@ use super::{
     wire::count,
 };
 
-/// The span that the rate of durable holds is taken over, unless the rush was shorter.
+/// The span that the rate of durable holds is taken over, unless the selling window was shorter.
 const BUSIEST: Duration = Duration::from_secs(10);
 
 /// What was measured from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
-    /// From the opening until the last buyer was through.
-    pub(crate) rush: Duration,
+    /// The selling window: from the opening until the last buyer was through.
+    pub(crate) window: Duration,
     /// CPU time of the server meanwhile; none if it runs elsewhere.
     pub(crate) server_cpu: Option<Duration>,
     /// CPU time of this process meanwhile.
     pub(crate) own_cpu: Duration,
-    /// Orders answered when the server was killed, each time.
-    pub(crate) kills: Vec<u64>,
+    /// Each time that the server was killed.
+    pub(crate) kills: Vec<Kill>,
+}
+
+/// How far the rush was when the server was killed.
+#[derive(Debug)]
+pub(crate) struct Kill {
+    /// Orders answered.
+    pub(crate) orders: u64,
+    /// Buyers not through.
+    pub(crate) sending: u64,
+}
+
+/// All that the table is made of.
+struct Report<'a> {
+    options: &'a Options,
+    shop: &'a Shop,
+    measured: &'a Measured,
+    evidence: &'a Evidence,
+    purchases: Vec<&'a Purchase>,
+    table: Table,
 }
 
 /// Prints table and verdict.
@@ -38,106 +57,25 @@ pub(crate) fn print(
     evidence: &Evidence,
     verdict: &Verdict,
 ) {
-    let purchases: Vec<&Purchase> = evidence
-        .buyers
-        .iter()
-        .flat_map(|(_, notes)| notes)
-        .collect();
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY);
-    let mut row = |name: &str, value: String| {
-        table.add_row([name.to_owned(), value]);
+    let notes = evidence.buyers.iter().flat_map(|(_, notes)| notes);
+    let mut report = Report {
+        options,
+        shop,
+        measured,
+        evidence,
+        purchases: notes.collect(),
+        table: Table::new(),
     };
-    row(
-        "buyers",
-        format!(
-            "{} over {} connections",
-            options.buyers, options.connections
-        ),
-    );
-    row(
-        "units for sale",
-        format!("{} of {} items", options.stock, options.items),
-    );
-    row("orders", evidence.orders.len().to_string());
-    let states = [
-        ("  held", OrderState::Held),
-        ("  sold", OrderState::Paid),
-        ("  cancelled", OrderState::Cancelled),
-        ("  expired", OrderState::Expired),
-    ];
-    for (name, state) in states {
-        row(name, in_state(evidence, state).to_string());
-    }
-    let reasons = purchases
-        .iter()
-        .flat_map(|purchase| &purchase.refused)
-        .map(|refused| refused.reason.as_str());
-    for (reason, times) in count(reasons) {
-        row(&format!("refused {reason}"), times.to_string());
-    }
-    let settled = |purchase: &&&Purchase| purchase.was_open && !purchase.is_open;
-    row(
-        "tries given up, settled later",
-        purchases.iter().filter(settled).count().to_string(),
-    );
-    row(
-        "retries",
-        shop.tally
-            .retries
-            .load(std::sync::atomic::Ordering::Relaxed)
-            .to_string(),
-    );
-    if !measured.kills.is_empty() {
-        let at: Vec<_> = measured.kills.iter().map(ToString::to_string).collect();
-        row("server killed after so many orders", at.join(", "));
-    }
-    let mut seen = BTreeSet::new();
-    let mut holds: Vec<Duration> = purchases
-        .iter()
-        .filter_map(|purchase| purchase.order())
-        .filter(|placed| seen.insert(&placed.order_id))
-        .map(|placed| placed.at)
-        .collect();
-    holds.sort_unstable();
-    row("rush took", format!("{:.2} s", measured.rush.as_secs_f64()));
-    row("durable holds/s", format!("{:.0}", rate(&holds)));
-    if let Some(latency) = shop.tally.latency() {
-        row("PlaceOrder answered", latency.len().to_string());
-        for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
-            let micros = latency.value_at_quantile(quantile);
-            row(
-                &format!("PlaceOrder {name}"),
-                format!(
-                    "{:.1} ms",
-                    Duration::from_micros(micros).as_secs_f64() * 1e3
-                ),
-            );
-        }
-        let per = |cpu: Duration, count: u64| {
-            format!("{:.0} µs", cpu.as_secs_f64() * 1e6 / count.max(1) as f64)
-        };
-        if let Some(cpu) = measured.server_cpu {
-            row("server CPU per durable hold", per(cpu, holds.len() as u64));
-            row("server CPU per PlaceOrder", per(cpu, latency.len()));
-        }
-        row(
-            "load generator CPU per PlaceOrder",
-            per(measured.own_cpu, latency.len()),
-        );
-    }
-    let cancels = purchases
-        .iter()
-        .filter(|purchase| purchase.cancel == Cancel::Refused)
-        .count();
-    if cancels > 0 {
-        row("CancelOrder refused", cancels.to_string());
-    }
-    row("ledger records", evidence.records.len().to_string());
-    if let Some(column) = table.column_mut(1) {
+    report.table.load_style(presets::UTF8_BORDERS_ONLY);
+    report.sales();
+    report.refusals();
+    report.kills();
+    report.speed();
+    report.verdict(verdict);
+    if let Some(column) = report.table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("{table}");
+    println!("{}", report.table);
     for finding in &verdict.findings {
         println!("  {finding}");
     }
@@ -150,12 +88,175 @@ pub(crate) fn print(
     );
 }
 
-/// Holds per second over the busiest ten seconds, or from the opening to the last hold if that is shorter. `holds` ascend.
-fn rate(holds: &[Duration]) -> f64 {
-    let Some(last) = holds.last() else { return 0.0 };
-    if *last <= BUSIEST {
-        // The clock of a remote server may be ahead.
-        return holds.len() as f64 / last.as_secs_f64().max(1e-3);
+impl Report<'_> {
+    fn section(&mut self, title: &str) {
+        if self.table.row_count() > 0 {
+            self.table.add_row([""; 3]);
+        }
+        self.table.add_row([title, "", ""]);
+    }
+
+    fn row(&mut self, name: impl Display, value: impl Display, note: impl Display) {
+        let name = format!("  {name}");
+        self.table
+            .add_row([name, value.to_string(), note.to_string()]);
+    }
+
+    fn sales(&mut self) {
+        let (options, evidence) = (self.options, self.evidence);
+        self.section("Sales");
+        let over = format!("over {} connections", options.connections);
+        self.row("buyers", options.buyers, over);
+        let items = format!("of {} items", options.items);
+        self.row("units offered", options.stock, items);
+        let taken = evidence.records.iter().map(|it| it.held + it.sold).max();
+        self.row("units at the peak", taken.unwrap_or(0), "held or sold");
+        let end = evidence.records.last();
+        let (held, sold, available) = end.map_or((0, 0, options.stock), |record| {
+            (record.held, record.sold, record.available)
+        });
+        let rest = format!("sold; {held} held, {available} available again or still");
+        self.row("units at the end", sold, rest);
+        let lines = evidence.orders.values().flat_map(|order| &order.lines);
+        let units: i64 = lines.map(|line| i64::from(line.quantity)).sum();
+        let of = format!("of {units} units, those that came back and went again included");
+        self.row("orders", evidence.orders.len(), of);
+        let states = [
+            (OrderState::Paid, "sold", "free, so sold at once"),
+            (OrderState::Held, "held", "priced, and not paid yet"),
+            (
+                OrderState::Cancelled,
+                "cancelled",
+                "by their buyers, on purpose",
+            ),
+            (OrderState::Expired, "expired", "left unpaid, on purpose"),
+        ];
+        for (state, name, note) in states {
+            let orders = in_state(evidence, state);
+            if orders > 0 {
+                self.row(format!("  {name}"), orders, note);
+            }
+        }
+    }
+
+    fn refusals(&mut self) {
+        self.section("Refusals");
+        let refused = self.purchases.iter().flat_map(|it| &it.refused);
+        let reasons = count(refused.map(|refused| refused.reason.clone()));
+        if reasons.is_empty() {
+            self.row("none", 0, "");
+        }
+        for (reason, times) in reasons {
+            let note = meaning(&reason);
+            self.row(reason, times, note);
+        }
+        let cancels = self.purchases.iter();
+        let cancels = cancels.filter(|it| it.cancel == Cancel::Refused).count();
+        if cancels > 0 {
+            self.row("cancellations", cancels, "what is sold stays sold");
+        }
+        let retries = self.shop.tally.retries.load(Relaxed);
+        self.row(
+            "retries",
+            retries,
+            "with the same request id, after no answer",
+        );
+        let hung_up = self.purchases.iter();
+        let hung_up = hung_up.filter(|it| it.was_open && !it.is_open).count();
+        if hung_up > 0 {
+            let note = "did not wait, on purpose; a repeat told the outcome";
+            self.row("hung up", hung_up, note);
+        }
+    }
+
+    fn kills(&mut self) {
+        let (measured, buyers) = (self.measured, self.options.buyers);
+        if measured.kills.is_empty() {
+            return;
+        }
+        self.section("Kills (SIGKILL)");
+        for (number, kill) in measured.kills.iter().enumerate() {
+            let note = format!("orders answered, {} of {buyers} buyers at it", kill.sending);
+            self.row(format!("kill {} after", number + 1), kill.orders, note);
+        }
+    }
+
+    fn speed(&mut self) {
+        let mut seen = BTreeSet::new();
+        let orders = self.purchases.iter().filter_map(|it| it.order());
+        let mut holds: Vec<Duration> = orders
+            .filter(|placed| seen.insert(&placed.order_id))
+            .map(|placed| placed.at)
+            .collect();
+        holds.sort_unstable();
+        let (measured, plain) = (self.measured, self.options.plain);
+        let seconds = |span: Duration| format!("{:.2} s", span.as_secs_f64());
+        self.section(if plain {
+            "Speed"
+        } else {
+            "Speed (buyers pause on purpose and stock is scarce: to measure, use --plain)"
+        });
+        let note = "opening until the last buyer was through";
+        self.row("selling window", seconds(measured.window), note);
+        let over = if measured.window > BUSIEST {
+            format!("over the busiest {} s of it", BUSIEST.as_secs())
+        } else {
+            "over all of it".to_owned()
+        };
+        let per_second = format!("{:.0}", rate(&holds, measured.window));
+        self.row("durable holds/s", per_second, over);
+        let Some(latency) = self.shop.tally.latency() else {
+            return;
+        };
+        self.row("PlaceOrder", latency.len(), "tries answered");
+        for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
+            let took = Duration::from_micros(latency.value_at_quantile(quantile));
+            let took = format!("{:.1} ms", took.as_secs_f64() * 1e3);
+            self.row(format!("  {name}"), took, "");
+        }
+        if !plain {
+            return;
+        }
+        let per = |cpu: Duration, count: u64| {
+            format!("{:.0} µs", cpu.as_secs_f64() * 1e6 / count.max(1) as f64)
+        };
+        if let Some(cpu) = measured.server_cpu {
+            let note = "CPU time per durable hold";
+            self.row("server", per(cpu, holds.len() as u64), note);
+        }
+        let note = "CPU time per PlaceOrder";
+        self.row("load generator", per(measured.own_cpu, latency.len()), note);
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) {
+        self.section("Verdict");
+        let records = self.evidence.records.len();
+        self.row("ledger records", records, "recounted from the first one");
+        let note = "units held or sold beyond those there were";
+        self.row("oversold", verdict.oversold, note);
+        let note = "orders that nobody asked for";
+        self.row("doubled", verdict.doubled, note);
+        let note = "orders and units that are not where a buyer was told";
+        self.row("lost", verdict.lost, note);
+    }
+}
+
+/// What a reason of refusal means in a rush.
+fn meaning(reason: &str) -> &'static str {
+    match reason {
+        "SOLD_OUT" => "too few units left",
+        "BUYER_LIMIT_REACHED" => "wanted more than the limit, on purpose",
+        "DROP_NOT_OPEN" => "came too early, on purpose",
+        "TOO_MANY_HOLDS" => "has an open hold already",
+        "REQUEST_ID_VOID" => "a twin or earlier try was refused before",
+        _ => "",
+    }
+}
+
+/// Holds per second over the busiest ten seconds of the selling window, or all of it if that is shorter. `holds` ascend.
+fn rate(holds: &[Duration], window: Duration) -> f64 {
+    if window <= BUSIEST {
+        return holds.len() as f64 / window.as_secs_f64().max(1e-3);
     }
     let mut start = 0;
     let busiest = holds.iter().enumerate().map(|(end, at)| {
@@ -174,11 +275,11 @@ mod tests {
     #[test]
     fn the_rate_is_that_of_the_busiest_ten_seconds() {
         let at = |millis: u64| Duration::from_millis(millis);
-        assert_eq!(rate(&[]), 0.0);
-        assert_eq!(rate(&[at(500), at(1000), at(2000)]), 1.5);
+        assert_eq!(rate(&[], at(0)), 0.0);
+        assert_eq!(rate(&[at(500), at(1000), at(1500)], at(2000)), 1.5);
         let slow = (0..20).map(|second| at(second * 1000));
         let fast = (0..1000).map(|tick| at(60_000 + tick * 10));
         let holds: Vec<_> = slow.chain(fast).collect();
-        assert_eq!(rate(&holds), 100.0);
+        assert_eq!(rate(&holds, at(80_000)), 100.0);
     }
 }

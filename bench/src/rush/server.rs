@@ -9,9 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use livedrop::v1::{GetDropRequest, drop_service_client::DropServiceClient};
-use tokio::time::{Instant, sleep, timeout};
-use tonic::{Code, transport::Endpoint};
+use tokio::time::{Instant, sleep};
+
+use super::wire;
 
 /// CPU time in `/proc` is counted in these, on every Linux.
 const TICKS_PER_SECOND: u64 = 100;
@@ -94,17 +94,12 @@ impl Server {
 
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let start = Instant::now();
-        let mut client =
-            DropServiceClient::new(Endpoint::from_shared(self.endpoint())?.connect_lazy());
         while start.elapsed() < START_TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", self.log_tail());
             }
-            // Any answer but "unavailable" will do: a malformed request costs the server nothing.
-            let call = client.get_drop(GetDropRequest::default());
-            if let Ok(Err(status)) = timeout(Duration::from_secs(1), call).await
-                && status.code() == Code::InvalidArgument
-            {
+            let endpoint = self.endpoint();
+            if wire::reach(&endpoint, Duration::from_secs(1)).await.is_ok() {
                 return Ok(());
             }
             sleep(Duration::from_millis(20)).await;

@@ -6,7 +6,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use livedrop::{Client, RetryPolicy};
+use anyhow::bail;
+use livedrop::{Client, RetryPolicy, v1::GetDropRequest};
 use livedrop_proto::ERROR_DOMAIN;
 use rand::{Rng, RngExt};
 use tonic::{Code, Status};
@@ -67,6 +68,20 @@ pub(crate) fn connections(endpoint: &str, count: u16) -> anyhow::Result<Vec<Clie
         .retry(retry)
         .operation_timeout(Duration::from_secs(60));
     (0..count).map(|_| Ok(builder.clone().build()?)).collect()
+}
+
+/// Whether a Live Drop server answers at all. A malformed request costs it nothing.
+pub(crate) async fn reach(endpoint: &str, within: Duration) -> anyhow::Result<()> {
+    let client = Client::builder(endpoint)
+        .retry(RetryPolicy::never())
+        .operation_timeout(within)
+        .build()?;
+    match client.get_drop(GetDropRequest::default()).await {
+        Err(error) if error.code() != Code::InvalidArgument => {
+            bail!("no Live Drop server answers at {endpoint}: {error}")
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// How often each thing was seen, in the order of its name.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::DropId,
+    domain::{DropId, id::SHARDS},
     env::{Env as _, SystemEnv},
     store::{DropStore, Order, PageRequest, Result, drops::DropTimeKey},
 };
@@ -13,8 +13,6 @@ const FIRST_DAY: i32 = 20_454;
 
 /// A drop opens at most 366 days ahead.
 const DAYS_AHEAD: i32 = 367;
-
-const SHARDS: u8 = 16;
 
 /// Drops of one page, at most.
 const PAGE: usize = 1_000;

@@ -57,6 +57,9 @@ async fn head(ledgers: &dyn LedgerStore, drop_id: DropId) -> Result<u64, StoreEr
 
 pub(super) async fn verify(args: VerifyArgs) -> Result<(), Error> {
     let source = LedgerSource::open(&args.store.data).await?;
+    if let Some(damage) = source.damage() {
+        print(&format!("{damage}\nwhat can be read:\n"))?;
+    }
     let mut tally = Tally::default();
     if let Some(drop_id) = args.drop {
         if interruptible(tally.check(&source, drop_id)).await?? == Finding::None {
@@ -81,7 +84,7 @@ pub(super) async fn verify(args: VerifyArgs) -> Result<(), Error> {
         ))?;
     }
     match tally.wrong {
-        0 => Ok(()),
+        0 => source.damage().map_or(Ok(()), |_| Err(Error::Damaged)),
         wrong => Err(Error::Wrong {
             wrong,
             checked: tally.checked,

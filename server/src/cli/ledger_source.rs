@@ -11,7 +11,7 @@ use crate::{
     },
     store::{
         LedgerStore,
-        embedded::{EmbeddedStore, FILE_NAME, Options},
+        embedded::{EmbeddedStore, FILE_NAME, OpenError, Options},
     },
 };
 
@@ -21,7 +21,12 @@ pub(super) enum LedgerSource {
     /// Over the admin socket.
     Running(RemoteLedgers),
     /// The file, ours as long as we have it open.
-    Stopped(EmbeddedStore),
+    Stopped {
+        /// What can be read.
+        store: EmbeddedStore,
+        /// What is wrong with the file as a whole.
+        damage: Option<OpenError>,
+    },
 }
 
 impl LedgerSource {
@@ -40,23 +45,50 @@ impl LedgerSource {
                 data.display()
             )));
         }
-        let store = EmbeddedStore::open(data, Options::default());
-        Ok(Self::Stopped(store.map_err(|error| {
-            StartError::store(data.to_owned(), error)
-        })?))
+        // The library panics on some damaged pages. The store makes errors of that; the panic's own text would only hide them.
+        std::panic::set_hook(Box::new(|_| ()));
+        let fail = |error| Error::from(StartError::store(data.to_owned(), error));
+        match EmbeddedStore::open(data, Options::default()) {
+            Ok(store) => Ok(Self::Stopped {
+                store,
+                damage: None,
+            }),
+            Err(damage @ OpenError::Corrupt(_)) => {
+                let unchecked = Options {
+                    is_checked: false,
+                    ..Options::default()
+                };
+                match EmbeddedStore::open(data, unchecked) {
+                    Ok(store) => Ok(Self::Stopped {
+                        store,
+                        damage: Some(damage),
+                    }),
+                    Err(_) => Err(fail(damage)),
+                }
+            }
+            Err(error) => Err(fail(error)),
+        }
+    }
+
+    /// What is wrong with the file as a whole, though some of it can be read.
+    pub(super) fn damage(&self) -> Option<&OpenError> {
+        match self {
+            Self::Running(_) => None,
+            Self::Stopped { damage, .. } => damage.as_ref(),
+        }
     }
 
     pub(super) fn ledgers(&self) -> &dyn LedgerStore {
         match self {
             Self::Running(remote) => remote,
-            Self::Stopped(store) => store,
+            Self::Stopped { store, .. } => store,
         }
     }
 
     pub(super) async fn list_drops(&self, after: Option<Cursor>) -> Result<DropPage, Error> {
         Ok(match self {
             Self::Running(remote) => remote.list_drops(after).await?,
-            Self::Stopped(store) => drop_list::page(store, after).await?,
+            Self::Stopped { store, .. } => drop_list::page(store, after).await?,
         })
     }
 }

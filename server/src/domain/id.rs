@@ -5,6 +5,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// Rows that are walked as a whole are spread over so many partitions.
+pub const SHARDS: u8 = 16;
+
 /// The text is not a UUID of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be a UUID in its 36-character form")]
@@ -57,10 +60,10 @@ macro_rules! ids {
                 Uuid::from_slice(bytes).map(Self).map_err(|_| ParseIdError)
             }
 
-            /// Which of the 16 shards the id belongs to: its last byte modulo 16.
+            /// Which of the [`SHARDS`] the id belongs to, by its last byte.
             #[must_use]
             pub const fn shard(self) -> u8 {
-                self.0.as_bytes()[15] % 16
+                self.0.as_bytes()[15] % SHARDS
             }
         }
 

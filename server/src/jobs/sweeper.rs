@@ -1,6 +1,7 @@
 //! Opens the ledgers that dead processes left open, so that their holds end in time though nobody asks.
 
 use crate::{
+    domain::id::SHARDS,
     ledger::Registry,
     store::{OpenLedger, SharedStore, StoreError},
 };
@@ -14,7 +15,7 @@ const PAGE: usize = 500;
 /// If the store fails; what was taken over stays taken over.
 pub async fn sweep(store: &SharedStore, ledgers: &Registry) -> Result<usize, StoreError> {
     let mut adopted = 0;
-    for shard in 0..16 {
+    for shard in 0..SHARDS {
         let mut after: Option<OpenLedger> = None;
         loop {
             let rows = store.list_open(shard, after, PAGE).await?;

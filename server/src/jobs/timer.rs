@@ -12,6 +12,7 @@ use crate::{
     domain::{
         DropId, Timestamp,
         drop::{Drop, FREEZE_AHEAD},
+        id::SHARDS,
     },
     env::SharedEnv,
     ledger::{LedgerError, Registry},
@@ -109,7 +110,7 @@ impl Timer {
         to: Timestamp,
     ) -> Result<(), StoreError> {
         for day in from.day()..=to.day() {
-            for shard in 0..16 {
+            for shard in 0..SHARDS {
                 let mut after = None;
                 loop {
                     let page = PageRequest {

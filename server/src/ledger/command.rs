@@ -1,7 +1,7 @@
 //! What can be asked of a ledger, and what it says.
 
 use super::entry::{Call, Line};
-use crate::domain::{AccountId, ItemId, Money, OrderId, Timestamp, order::OrderState};
+use crate::domain::{AccountId, ItemId, Money, OrderId, RequestId, Timestamp, order::OrderState};
 
 /// A wish that reached a ledger. Every command is idempotent in the fold.
 #[derive(Debug, Clone)]
@@ -59,6 +59,19 @@ pub enum Command {
 }
 
 impl Command {
+    /// The client's key, if the command has one.
+    #[must_use]
+    pub const fn request_id(&self) -> Option<RequestId> {
+        match self {
+            Self::PlaceOrder { call, .. }
+            | Self::CancelOrder { call, .. }
+            | Self::RestockDrop { call, .. }
+            | Self::EndDrop { call }
+            | Self::CancelDrop { call } => call.request_id,
+            Self::GetOrder { .. } | Self::GetDrop => None,
+        }
+    }
+
     /// Label for metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -63,27 +66,30 @@ pub struct OpenedLedger {
     /// The drop as of the newest record, always current.
     pub view: watch::Receiver<Arc<DropView>>,
     queue: mpsc::Sender<Queued>,
+    /// Set when the ledger is looked for, so that one whose view is read stays in memory.
+    is_used: Arc<AtomicBool>,
     /// Cancelled when the writer has ended. Before that no other may start: in one process two would not see each other's records.
     ended: CancellationToken,
 }
 
-type Slot = Arc<OnceCell<Arc<OpenedLedger>>>;
+/// Where an opened ledger is kept; empty while it is being opened.
+type Cell = Arc<OnceCell<Arc<OpenedLedger>>>;
 
-/// One caller's share in opening a ledger. The last one to give up takes the slot away: not sooner, since the others go on opening it.
+/// One caller's share in opening a ledger. The last one to give up takes the cell away: not sooner, since the others go on opening it.
 struct Share<'a> {
     inner: &'a Inner,
     drop_id: DropId,
-    slot: Option<Slot>,
+    cell: Option<Cell>,
 }
 
 impl std::ops::Drop for Share<'_> {
     fn drop(&mut self) {
         let mut open = self.inner.open.lock();
-        let slot = self.slot.take();
+        let cell = self.cell.take();
         // Two: the map's and this one. No more can come while the map is locked.
-        if let Some(slot) = &slot
-            && !slot.initialized()
-            && Arc::strong_count(slot) == 2
+        if let Some(cell) = &cell
+            && !cell.initialized()
+            && Arc::strong_count(cell) == 2
         {
             open.remove(&self.drop_id);
         }
@@ -94,7 +100,7 @@ struct Inner {
     env: SharedEnv,
     store: SharedStore,
     process_id: ProcessId,
-    open: Mutex<HashMap<DropId, Slot>>,
+    open: Mutex<HashMap<DropId, Cell>>,
     stop: CancellationToken,
     writers: TaskTracker,
 }
@@ -147,29 +153,31 @@ impl Registry {
     /// # Errors
     /// If there is no ledger (yet), or it can't be read.
     pub async fn ledger(&self, drop_id: DropId) -> Result<Arc<OpenedLedger>, LedgerError> {
-        let slot = {
+        let cell = {
             let mut open = self.0.open.lock();
             match open.get(&drop_id) {
-                Some(slot) => {
-                    if let Some(opened) = slot.get() {
+                Some(cell) => {
+                    if let Some(opened) = cell.get() {
+                        opened.is_used.store(true, Ordering::Relaxed);
                         return Ok(opened.clone());
                     }
-                    slot.clone()
+                    cell.clone()
                 }
-                None if open.len() >= OPEN_MAX || self.0.stop.is_cancelled() => {
-                    return Err(LedgerError::Overloaded);
+                None if self.0.stop.is_cancelled() => {
+                    return Err(LedgerError::Unavailable("stopping".to_owned()));
                 }
+                None if open.len() >= OPEN_MAX => return Err(LedgerError::Overloaded),
                 None => open.entry(drop_id).or_default().clone(),
             }
         };
-        let weak = Arc::downgrade(&slot);
+        let weak = Arc::downgrade(&cell);
         let share = Share {
             inner: &self.0,
             drop_id,
-            slot: Some(slot),
+            cell: Some(cell),
         };
-        let slot = share.slot.as_ref().ok_or(LedgerError::Overloaded)?;
-        slot.get_or_try_init(|| self.open(drop_id, weak))
+        let cell = share.cell.as_ref().ok_or(LedgerError::Overloaded)?;
+        cell.get_or_try_init(|| self.open(drop_id, weak))
             .await
             .cloned()
     }
@@ -178,7 +186,7 @@ impl Registry {
     async fn open(
         &self,
         drop_id: DropId,
-        slot: Weak<OnceCell<Arc<OpenedLedger>>>,
+        cell: Weak<OnceCell<Arc<OpenedLedger>>>,
     ) -> Result<Arc<OpenedLedger>, LedgerError> {
         let inner = &self.0;
         let (drop, secret) =
@@ -205,6 +213,7 @@ impl Registry {
         }
         let (view_sender, view) = watch::channel(Arc::new(DropView::of(&report.state)));
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
+        let is_used = Arc::new(AtomicBool::new(true));
         let opening = Opening {
             state: report.state,
             terms: Terms::of(&drop),
@@ -213,6 +222,7 @@ impl Registry {
             env: inner.env.clone(),
             store: inner.store.clone(),
             stop: inner.stop.clone(),
+            is_used: is_used.clone(),
         };
         let writer = Writer::new(opening, commands, view_sender);
         let ended = CancellationToken::new();
@@ -222,7 +232,9 @@ impl Registry {
             "ledger writer",
             Box::pin(async move {
                 writer.run().await;
-                forget_weak(&registry, drop_id, &slot);
+                if let Some(inner) = registry.upgrade() {
+                    inner.forget(drop_id, |found| Arc::as_ptr(found) == cell.as_ptr());
+                }
                 std::mem::drop((guard, token));
             }),
         );
@@ -231,6 +243,7 @@ impl Registry {
             secret,
             view,
             queue,
+            is_used,
             ended,
         }))
     }
@@ -271,7 +284,10 @@ impl Registry {
                 Err(mpsc::error::TrySendError::Closed(queued)) => {
                     command = queued.command;
                     tokio::select! {
-                        () = ledger.ended.cancelled() => self.0.forget_opened(drop_id, &ledger),
+                        () = ledger.ended.cancelled() => {
+                            let is_it = |cell: &Cell| cell.get().is_some_and(|it| Arc::ptr_eq(it, &ledger));
+                            self.0.forget(drop_id, is_it);
+                        }
                         () = self.0.env.sleep(time_left) => return Err(Self::late()),
                     }
                 }
@@ -317,30 +333,11 @@ impl Registry {
 }
 
 impl Inner {
-    fn forget(&self, drop_id: DropId, slot: &Slot) {
+    /// Takes the cell away if it is the one that is meant, and not a later one.
+    fn forget(&self, drop_id: DropId, is_meant: impl FnOnce(&Cell) -> bool) {
         let mut open = self.open.lock();
-        if open
-            .get(&drop_id)
-            .is_some_and(|found| Arc::ptr_eq(found, slot))
-        {
+        if open.get(&drop_id).is_some_and(is_meant) {
             open.remove(&drop_id);
         }
-    }
-
-    fn forget_opened(&self, drop_id: DropId, ledger: &Arc<OpenedLedger>) {
-        let mut open = self.open.lock();
-        if open
-            .get(&drop_id)
-            .and_then(|slot| slot.get())
-            .is_some_and(|found| Arc::ptr_eq(found, ledger))
-        {
-            open.remove(&drop_id);
-        }
-    }
-}
-
-fn forget_weak(registry: &Weak<Inner>, drop_id: DropId, slot: &Weak<OnceCell<Arc<OpenedLedger>>>) {
-    if let (Some(inner), Some(slot)) = (registry.upgrade(), slot.upgrade()) {
-        inner.forget(drop_id, &slot);
     }
 }

@@ -7,7 +7,14 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use draft::{Broken, Draft};
 use metrics::WriterMetrics;
@@ -31,9 +38,9 @@ use crate::{
 
 /// Commands that may wait. More could not be answered within a caller's deadline.
 pub const QUEUE_MAX: usize = 8_192;
-/// Slots tried for one batch before its callers are told to come back: losing so many means that others write this ledger.
+/// Slots tried in a row before all who wait are told to come back: losing so many means that others write this ledger.
 const SLOT_TRIES_MAX: u32 = 16;
-/// A ledger leaves memory after this long without a command.
+/// A ledger leaves memory after this long without a command or a look.
 const IDLE_AFTER: Duration = Duration::from_secs(60);
 /// A ledger stays in memory when it has something to do within this time, so that an opening is never late.
 const STAY_FOR: Duration = Duration::from_secs(660);
@@ -71,6 +78,8 @@ pub struct Opening {
     pub store: SharedStore,
     /// Told when to end.
     pub stop: CancellationToken,
+    /// Somebody looked for the ledger since this was cleared.
+    pub is_used: Arc<AtomicBool>,
 }
 
 /// The writer of one ledger.
@@ -145,7 +154,9 @@ impl Writer {
                 None => Wake::Leave,
             },
             () = idle => {
-                if until_due > STAY_FOR && !self.at.state.has_open_work() { Wake::Leave } else { Wake::Work }
+                let is_used = self.at.is_used.swap(false, Ordering::Relaxed);
+                let stays = is_used || until_due <= STAY_FOR || self.at.state.has_open_work();
+                if stays { Wake::Work } else { Wake::Leave }
             }
         }
     }

@@ -89,10 +89,13 @@ impl From<Error> for Status {
 
 fn invalid(violations: Vec<Violation>) -> Status {
     let mut details = ErrorDetails::new();
-    let mut bytes_left = DETAILS_BYTES_MAX;
-    for Violation { field, description } in violations.into_iter().take(VIOLATIONS_MAX) {
+    let (mut bytes_left, count) = (DETAILS_BYTES_MAX, violations.len());
+    for (i, Violation { field, description }) in violations.into_iter().enumerate() {
         let (field, description) = (shortened(field, 256), shortened(description, 256));
-        let Some(left) = bytes_left.checked_sub(field.len() + description.len()) else {
+        let left = bytes_left.checked_sub(field.len() + description.len());
+        let Some(left) = left.filter(|_| i < VIOLATIONS_MAX) else {
+            let rest = format!("{} more violations are not listed", count - i);
+            details.add_bad_request_violation("", rest);
             break;
         };
         bytes_left = left;

@@ -9,7 +9,7 @@ use crate::{
         drop::{Drop, Item, LedgerSecret},
         reason::Reason,
     },
-    ledger::{Answer, Call, Command, DropView, LedgerError, Method, Refusal},
+    ledger::{Answer, Call, Command, DropView, LedgerError, Method},
     store::{Cas, LedgerRecord, Put, drops::DropTime, drops::DropTimeKey, requests::RequestKey},
 };
 
@@ -333,7 +333,7 @@ pub async fn cancel(
             .await
         {
             Err(LedgerError::NotFrozen(drop)) => *drop,
-            answer => return answered(drop_id, answer),
+            answer => return answered(drop_id, request_id, answer),
         };
         if drop.cancelled {
             return Ok(DropDetails::row(drop));
@@ -377,22 +377,25 @@ async fn on_ledger(
     command: Command,
     time_left: Duration,
 ) -> Result<DropDetails> {
-    answered(drop_id, ctx.ledgers.call(drop_id, command, time_left).await)
+    let request_id = command.request_id();
+    let answer = ctx.ledgers.call(drop_id, command, time_left).await;
+    answered(drop_id, request_id, answer)
 }
 
 type Answered =
     std::result::Result<(Arc<crate::ledger::registry::OpenedLedger>, Answer), LedgerError>;
 
-fn answered(drop_id: DropId, answer: Answered) -> Result<DropDetails> {
+fn answered(
+    drop_id: DropId,
+    request_id: Option<RequestId>,
+    answer: Answered,
+) -> Result<DropDetails> {
     match answer {
         Ok((ledger, Answer::Drop(view))) => Ok(DropDetails {
             drop: ledger.drop.clone(),
             ledger: Some(view),
         }),
-        Ok((_, Answer::Refused(Refusal::UnknownItem(_)))) => {
-            Err(Error::Invalid(vec![refusals::unknown_item("item_id")]))
-        }
-        Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, refusal)),
+        Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, request_id, refusal)),
         Ok((_, Answer::Order(_))) => Err(Error::Internal(
             "a drop's call was answered with an order".to_owned(),
         )),

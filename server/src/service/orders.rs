@@ -83,28 +83,14 @@ pub async fn place(
         Ok((ledger, Answer::Refused(Refusal::UnknownItem(_)))) => {
             Err(refusals::unknown_items(&ledger.drop, &lines))
         }
-        Ok((_, Answer::Refused(refusal))) => Err(with_request_id(
-            refusals::refused(drop_id, refusal),
-            request_id,
-        )),
+        Ok((_, Answer::Refused(refusal))) => {
+            Err(refusals::refused(drop_id, Some(request_id), refusal))
+        }
         Ok((_, Answer::Drop(_))) => Err(Error::Internal(
             "PlaceOrder was answered with a drop".to_owned(),
         )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),
     }
-}
-
-/// Refusals of a request id say which.
-fn with_request_id(mut error: Error, request_id: RequestId) -> Error {
-    if let Error::Refused {
-        reason: Reason::RequestIdReused | Reason::RequestIdVoid,
-        metadata,
-        ..
-    } = &mut error
-    {
-        metadata.push(("requestId", request_id.to_string()));
-    }
-    error
 }
 
 /// Gives the caller's hold back. Repeating is harmless.
@@ -183,9 +169,8 @@ pub async fn receipt(
         .map_err(|error| refusals::no_answer(drop_id, error))?;
     let at = view.order.proof;
     let records = ctx.store.read_from(drop_id, at.seq, 1).await?;
-    let record = records
-        .first()
-        .ok_or_else(|| Error::Internal(format!("record {} of {drop_id} is missing", at.seq)))?;
+    let missing = || Error::not_found(Reason::ReceiptNotFound, "receipt", order_id);
+    let record = records.first().ok_or_else(missing)?;
     receipt::make(record, &ledger.secret, at).map_err(|error| Error::Internal(error.to_string()))
 }
 
@@ -199,9 +184,10 @@ async fn on_order(
     let unknown = || Error::not_found(Reason::OrderNotFound, "order", order_id);
     match ctx.ledgers.call(drop_id, command, time_left).await {
         Ok((_, Answer::Order(view))) => Ok(*view),
-        Ok((_, Answer::Refused(refusal))) => {
-            Err(with_order_id(refusals::refused(drop_id, refusal), order_id))
-        }
+        Ok((_, Answer::Refused(refusal))) => Err(with_order_id(
+            refusals::refused(drop_id, None, refusal),
+            order_id,
+        )),
         Ok((_, Answer::Drop(_))) => Err(Error::Internal(
             "an order's call was answered with a drop".to_owned(),
         )),

@@ -2,7 +2,7 @@
 
 use super::{Error, Violation};
 use crate::{
-    domain::{DropId, Timestamp, drop::Drop, reason::Reason},
+    domain::{DropId, RequestId, Timestamp, drop::Drop, reason::Reason},
     ledger::{LedgerError, Line, Refusal},
 };
 
@@ -24,7 +24,7 @@ pub(super) fn no_answer(drop_id: DropId, error: LedgerError) -> Error {
 /// The refusal of a drop whose row still rules.
 pub(super) fn not_open(drop: &Drop) -> Error {
     if drop.cancelled {
-        refused(drop.drop_id, Refusal::DropCancelled)
+        refused(drop.drop_id, None, Refusal::DropCancelled)
     } else {
         opens(drop.drop_id, drop.opens_at)
     }
@@ -41,8 +41,8 @@ fn opens(drop_id: DropId, opens_at: Timestamp) -> Error {
     }
 }
 
-/// The error for a refusal of a call on `drop_id`.
-pub(super) fn refused(drop_id: DropId, refusal: Refusal) -> Error {
+/// The error for a refusal of a call on `drop_id`, which came with `request_id` if it has one.
+pub(super) fn refused(drop_id: DropId, request_id: Option<RequestId>, refusal: Refusal) -> Error {
     let mut metadata = vec![("dropId", drop_id.to_string())];
     let (reason, message) = match refusal {
         Refusal::SoldOut {
@@ -80,8 +80,10 @@ pub(super) fn refused(drop_id: DropId, refusal: Refusal) -> Error {
         Refusal::TooManyHolds { open_order_id } => {
             metadata.extend(open_order_id.map(|id| ("openOrderId", id.to_string())));
             let message = match open_order_id {
-                Some(order_id) => format!("order {order_id} is open: pay or cancel it first"),
-                None => "too many holds were given up".to_owned(),
+                Some(order_id) => {
+                    format!("order {order_id} is open: cancel it first, or wait until it expires")
+                }
+                None => "too many holds were given up or requests refused".to_owned(),
             };
             (Reason::TooManyHolds, message)
         }
@@ -115,6 +117,9 @@ pub(super) fn refused(drop_id: DropId, refusal: Refusal) -> Error {
             return Error::not_found(Reason::OrderNotFound, "order", order_id);
         }
     };
+    if matches!(reason, Reason::RequestIdReused | Reason::RequestIdVoid) {
+        metadata.extend(request_id.map(|id| ("requestId", id.to_string())));
+    }
     Error::Refused {
         reason,
         message,

@@ -28,7 +28,7 @@ macro_rules! store_conformance {
             ledgers::records_come_back_byte_for_byte,
             ledgers::racing_appends_have_one_winner,
             ledgers::reading_crosses_segments,
-            ledgers::reading_stops_at_a_gap,
+            ledgers::a_gap_is_an_error,
             ledgers::pages_keep_their_limit,
             open_ledgers::notes_are_listed_by_shard,
             rows::drops_are_put_if_absent,

@@ -42,6 +42,9 @@ pub struct Options {
     pub on_fatal: FatalHandler,
     /// Most bytes of the file that are cached in memory. The system's page cache stands behind it, so more gains little.
     pub cache_bytes: usize,
+    /// Check every page on opening, as after a crash. A page that rotted, or was changed by hand, must not pass for stock; only a tool
+    /// that looks for the damage goes without.
+    pub is_checked: bool,
 }
 
 impl Default for Options {
@@ -50,6 +53,7 @@ impl Default for Options {
             env: Arc::new(SystemEnv),
             on_fatal: Arc::new(abort),
             cache_bytes: 256 << 20,
+            is_checked: true,
         }
     }
 }
@@ -90,7 +94,7 @@ impl EmbeddedStore {
     /// # Errors
     /// If another process has it open, a newer version wrote it, it is damaged, or the system says no.
     pub fn open(dir: &Path, options: Options) -> std::result::Result<Self, OpenError> {
-        let database = file::open(dir, options.cache_bytes)?;
+        let database = file::open(dir, options.cache_bytes, options.is_checked)?;
         Ok(Self {
             committer: Committer::thread(database, options.on_fatal)?,
             env: options.env,

@@ -66,7 +66,8 @@ pub trait LedgerStore: Send + Sync {
     async fn append(&self, record: &LedgerRecord) -> Result<Append>;
 
     /// Reads records in order from `seq` on, at most `limit` (at least 1) and without a gap. Linearizable: no answer means that slot `seq` was
-    /// empty at a moment between call and answer. A page may be short; only an empty one says that the head is reached.
+    /// empty at a moment between call and answer. A page may be short; only an empty one says that the head is reached. An empty slot
+    /// before a full one is damage: [`StoreError::Determinate`](super::StoreError::Determinate), never a short answer.
     async fn read_from(
         &self,
         ledger_id: DropId,

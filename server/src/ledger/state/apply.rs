@@ -38,7 +38,7 @@ pub(super) const fn illegal(entry: &'static str, why: &'static str) -> FoldError
 }
 
 /// How a move of `units` changes each count.
-fn moves(lines: &[Line], available: i64, held: i64, sold: i64) -> Vec<Move> {
+pub(super) fn moves(lines: &[Line], available: i64, held: i64, sold: i64) -> Vec<Move> {
     let deltas = |line: &Line| {
         let units = i64::from(line.quantity);
         Move {
@@ -255,7 +255,7 @@ impl StockState {
             total_minor,
         } = event
         else {
-            return Ok(());
+            return Err(illegal("Held", "not a hold"));
         };
         if self.core.phase != Phase::Live {
             return Err(illegal("Held", "the drop is not live"));
@@ -379,9 +379,8 @@ impl StockState {
             Event::Held { order_id, .. } => Made::Order(*order_id),
             Event::Restocked { .. } | Event::Closed { .. } => Made::Drop,
             Event::Refused { .. } => Made::Nothing,
-            // Follows a `Held` of the same call.
-            Event::Sold { .. } => return Ok(()),
-            Event::TermsFrozen { .. }
+            Event::Sold { .. }
+            | Event::TermsFrozen { .. }
             | Event::WentLive
             | Event::PaymentStarted { .. }
             | Event::PaymentWaiting { .. }

@@ -1,7 +1,7 @@
 //! Deciding a command: which entries to append, and what to answer. Reads the state, changes nothing.
 
 use super::{
-    StockState,
+    StockState, apply,
     model::{Buyer, Made, Phase},
 };
 use crate::{
@@ -160,7 +160,7 @@ impl StockState {
                 attempt: 0,
             };
             // The order is not folded yet, so its moves are given here.
-            let moves = wish.lines.iter().map(sale).collect();
+            let moves = apply::moves(wish.lines, 0, -1, 1);
             entries.push(Entry {
                 event: sold,
                 moves,
@@ -332,16 +332,6 @@ const fn over(reason: CloseReason) -> Refusal {
     match reason {
         CloseReason::Cancelled => Refusal::DropCancelled,
         CloseReason::Ended | CloseReason::EndedEarly => Refusal::Ended,
-    }
-}
-
-fn sale(line: &Line) -> crate::ledger::entry::Move {
-    let units = i64::from(line.quantity);
-    crate::ledger::entry::Move {
-        item_id: line.item_id,
-        available: 0,
-        held: -units,
-        sold: units,
     }
 }
 

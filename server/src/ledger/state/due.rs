@@ -59,14 +59,14 @@ impl StockState {
         Ok(())
     }
 
-    /// Folds what is due at the position's time, at most about `limit` entries; what is left is due at once again.
+    /// Folds what is due at the position's time, until there are about `len_max` entries; what is left is due at once again.
     ///
     /// # Errors
     /// If the fold refuses its own entry, which is a bug.
     pub fn advance(
         &mut self,
         at: &mut Position,
-        limit: usize,
+        len_max: usize,
         entries: &mut Vec<Entry>,
     ) -> Result<(), FoldError> {
         let Some(terms) = self.core.terms.clone() else {
@@ -85,9 +85,9 @@ impl StockState {
                 entries,
             )?;
         }
-        self.release_due(now, at, limit, entries)?;
+        self.release_due(now, at, len_max, entries)?;
         if self.core.phase.is_cancelled() {
-            self.refund_sold(at, limit, entries)?;
+            self.refund_sold(at, len_max, entries)?;
         }
         self.follow(at, entries)
     }
@@ -97,7 +97,7 @@ impl StockState {
         &mut self,
         now: Timestamp,
         at: &mut Position,
-        limit: usize,
+        len_max: usize,
         entries: &mut Vec<Entry>,
     ) -> Result<(), FoldError> {
         let is_cancelled = self.core.phase.is_cancelled();
@@ -111,7 +111,7 @@ impl StockState {
             .range()
             .take_while(|((expires_at, _), ())| is_cancelled || *expires_at + EXPIRY_GRACE <= now)
             .map(|((_, order_id), ())| *order_id)
-            .take(limit.saturating_sub(entries.len()))
+            .take(len_max.saturating_sub(entries.len()))
             .collect();
         for order_id in due {
             self.push_event(Event::Released { order_id, reason }, at, entries)?;
@@ -123,19 +123,14 @@ impl StockState {
     fn refund_sold(
         &mut self,
         at: &mut Position,
-        limit: usize,
+        len_max: usize,
         entries: &mut Vec<Entry>,
     ) -> Result<(), FoldError> {
         let owed: Vec<OrderId> = self
             .sold
             .range()
             .map(|(order_id, ())| *order_id)
-            .filter(|order_id| {
-                self.orders
-                    .get(order_id)
-                    .is_some_and(|order| order.total_minor == 0)
-            })
-            .take(limit.saturating_sub(entries.len()) / 2)
+            .take(len_max.saturating_sub(entries.len()) / 2)
             .collect();
         for order_id in owed {
             let reason = "drop cancelled".to_owned();

@@ -3,9 +3,7 @@
 use tonic::{Code, Status};
 use tonic_types::ErrorDetails;
 
-use super::{
-    build, build_as, deadline_exceeded, internal, invalid, new_error_id, too_large, unimplemented,
-};
+use super::{build, deadline_exceeded, internal, invalid, too_large, unimplemented};
 use crate::{domain::reason::Reason, service::Violation};
 
 /// What we say instead of a status that came without details; `None` if it is fine as it is (health and reflection have their own).
@@ -43,18 +41,10 @@ pub(crate) fn ours_for(code: Code, message: &str) -> Option<Status> {
 }
 
 fn instead_of_internal(message: &str) -> Status {
-    let unreadable = [
+    // What the client broke, in the message or below it. gRPC prescribes INTERNAL for the latter; here that word is kept for our bugs.
+    let broken = [
         "failed to decode Protobuf message",
         "Error decompressing",
-        // grpc-web in base64 that is none.
-        "tonic-web: Invalid",
-        "tonic-web: malformed base64",
-    ];
-    if unreadable.iter().any(|start| message.starts_with(start)) {
-        return invalid(vec![Violation::new("", "must be a well-formed message")]);
-    }
-    // Breaches of the protocol below the messages. gRPC prescribes INTERNAL for them; they are the client's bug and worth no error line.
-    let broken = [
         "protocol error",
         "Missing request message",
         "Unexpected EOF",
@@ -62,15 +52,7 @@ fn instead_of_internal(message: &str) -> Status {
         "tonic-web: ",
     ];
     if broken.iter().any(|start| message.starts_with(start)) {
-        let error_id = new_error_id();
-        tracing::debug!(error_id, message, "client broke the protocol");
-        return build_as(
-            Code::Internal,
-            Reason::Internal,
-            message.to_owned(),
-            vec![("errorId", error_id)],
-            ErrorDetails::new(),
-        );
+        return invalid(vec![Violation::new("", "must be a well-formed message")]);
     }
     internal(message)
 }

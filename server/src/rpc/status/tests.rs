@@ -104,12 +104,12 @@ fn violations_come_together_and_are_bounded() {
     );
 
     let many = to_status(Error::Invalid(vec![Violation::new("a", "x"); 200]));
+    let listed = many.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(listed.len(), 51);
+    let last = listed.last().unwrap();
     assert_eq!(
-        many.get_details_bad_request()
-            .unwrap()
-            .field_violations
-            .len(),
-        50
+        (last.field.as_str(), last.description.as_str()),
+        ("", "150 more violations are not listed")
     );
 
     let long = to_status(Error::Invalid(vec![
@@ -234,8 +234,8 @@ fn what_tonic_says_becomes_what_we_say() {
         (
             Code::Internal,
             "Missing request message.",
-            "INTERNAL",
-            Code::Internal,
+            "INVALID_REQUEST",
+            Code::InvalidArgument,
         ),
         (Code::Unknown, "whatever", "INTERNAL", Code::Internal),
         (

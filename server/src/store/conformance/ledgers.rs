@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::samples::{id, record};
 use crate::{
     domain::{DropId, Timestamp},
-    store::{Append, LedgerRecord, SharedStore},
+    store::{Append, LedgerRecord, SharedStore, StoreError},
 };
 
 /// All records from `seq` on, page by page.
@@ -138,8 +138,8 @@ pub async fn reading_crosses_segments(store: &SharedStore) {
     }
 }
 
-/// Records behind an empty slot are not shown, nor are a neighbour's.
-pub async fn reading_stops_at_a_gap(store: &SharedStore) {
+/// An empty slot before a full one is damage, and said to be; a neighbour's records are not shown.
+pub async fn a_gap_is_an_error(store: &SharedStore) {
     let ledger_id = DropId::new(id());
     let neighbour = DropId::new(uuid::Uuid::from_u128(
         ledger_id.uuid().as_u128().wrapping_add(1),
@@ -159,8 +159,14 @@ pub async fn reading_stops_at_a_gap(store: &SharedStore) {
         ],
     )
     .await;
-    assert_eq!(read_all(store, ledger_id, 1, 10).await, records[..2]);
-    assert_eq!(read_all(store, ledger_id, 3, 10).await, []);
+    assert_eq!(
+        store.read_from(ledger_id, 1, 2).await.unwrap(),
+        records[..2]
+    );
+    for seq in [1, 3] {
+        let read = store.read_from(ledger_id, seq, 10).await;
+        assert!(matches!(read, Err(StoreError::Determinate(_))), "{read:?}");
+    }
     assert_eq!(read_all(store, ledger_id, 4, 10).await, records[3..4]);
     append_all(store, &[records[2].clone(), records[4].clone()]).await;
     assert_eq!(read_all(store, ledger_id, 1, 10).await, records);

@@ -70,14 +70,21 @@ impl From<redb::Error> for OpenError {
 }
 
 /// Opens or makes the store's file in `dir` and locks it.
-pub(super) fn open(dir: &Path, cache_bytes: usize) -> Result<Database, OpenError> {
+pub(super) fn open(
+    dir: &Path,
+    cache_bytes: usize,
+    is_checked: bool,
+) -> Result<Database, OpenError> {
     let path = dir.join(FILE_NAME);
     if !path.try_exists().map_err(OpenError::Io)? {
         create(dir, &path).map_err(OpenError::Io)??;
     }
     // redb verifies what it wrote, but may panic on a file that someone else has changed.
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        let database = match builder(cache_bytes).open(&path) {
+        let opened = builder(cache_bytes)
+            .set_check_integrity_on_open(is_checked)
+            .open(&path);
+        let database = match opened {
             Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => {
                 return Err(OpenError::Locked {
                     dir: dir.to_owned(),

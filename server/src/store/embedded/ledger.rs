@@ -114,7 +114,8 @@ impl LedgerStore for EmbeddedStore {
             let mut expected = seq;
             snapshot.page(DROP_LEDGER, range, Order::Ascending, limit, |key, row| {
                 if key != record_key(ledger_id, expected) {
-                    return Ok(None); // a gap: the head as far as anyone may know
+                    let what = format!("record {expected} is missing before one that is there");
+                    return Err(Failure::Row(what));
                 }
                 let record = decode_record(ledger_id, expected, row)?;
                 expected = expected.saturating_add(1);

@@ -289,6 +289,18 @@ async fn a_drop_that_is_not_due_has_no_ledger() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ledger_that_is_read_stays_in_memory() {
+    let world = world().await;
+    let process = world.alone(FaultPlan::default());
+    let first = process.ledgers.ledger(drop_id(1)).await.unwrap();
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let again = process.ledgers.ledger(drop_id(1)).await.unwrap();
+        assert!(std::sync::Arc::ptr_eq(&first, &again));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_command_that_the_fold_refuses_fails_alone() {
     let world = world().await;
     let process = world.alone(FaultPlan::default());
