@@ -152,7 +152,7 @@ fn ignored(variables: &[(String, Option<String>)]) -> String {
         None => name.clone(),
     });
     format!(
-        "no settings, ignored: {}; `livedrop config` shows all keys",
+        "ignored, not a setting: {}; `livedrop config` shows all keys",
         names.collect::<Vec<_>>().join(", ")
     )
 }

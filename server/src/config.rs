@@ -89,7 +89,7 @@ pub struct Auth {
     pub key_file: Option<PathBuf>,
     /// Memory of a password hash (argon2id), in KiB.
     pub password_memory_kib: u32,
-    /// Passes over that memory.
+    /// Passes over the memory of a password hash.
     pub password_iterations: u32,
 }
 
