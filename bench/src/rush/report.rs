@@ -115,11 +115,11 @@ impl Report<'_> {
         let (held, sold, available) = end.map_or((0, 0, options.stock), |record| {
             (record.held, record.sold, record.available)
         });
-        let rest = format!("sold; {held} held, {available} available again or still");
-        self.row("units at the end", sold, rest);
+        let parts = format!("{sold} sold, {held} held; {available} available");
+        self.row("units at the end", held + sold, parts);
         let lines = evidence.orders.values().flat_map(|order| &order.lines);
         let units: i64 = lines.map(|line| i64::from(line.quantity)).sum();
-        let of = format!("of {units} units; what came back was ordered again");
+        let of = format!("of {units} units, also of those that came back");
         self.row("orders", evidence.orders.len(), of);
         let states = [
             (OrderState::Paid, "sold", "free, so sold at once"),
@@ -191,7 +191,7 @@ impl Report<'_> {
         holds.sort_unstable();
         let (measured, plain) = (self.measured, self.options.plain);
         let seconds = |span: Duration| format!("{:.2} s", span.as_secs_f64());
-        let note = "no measure, buyers pause on purpose: see --plain";
+        let note = "no measure: buyers pause on purpose, see --plain";
         self.section("Speed", if plain { "" } else { note });
         let note = "opening until the last buyer was through";
         self.row("selling window", seconds(measured.window), note);
