@@ -1,5 +1,6 @@
 //! Load generator and measurements of Live Drop.
 
+mod floor;
 mod rush;
 
 use std::process::ExitCode;
@@ -21,16 +22,16 @@ struct Cli {
 enum Command {
     /// Sends thousands of buyers at one drop, then recounts its ledger. Exit status 1 unless nothing was oversold, doubled or lost.
     Rush(rush::Options),
+    /// What a call costs before it does anything: a bare tonic server under the same load.
+    Floor(floor::Options),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli {
-        command: Command::Rush(options),
-    } = Cli::parse();
+    let command = Cli::parse().command;
     // Dropping the run kills the server it started, whichever branch wins.
     let result = tokio::select! {
-        result = rush::run(&options) => result,
+        result = run(&command) => result,
         () = stopped() => Err(anyhow::anyhow!("stopped")),
     };
     match result {
@@ -40,6 +41,13 @@ async fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn run(command: &Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Rush(options) => rush::run(options).await,
+        Command::Floor(options) => floor::run(options).await,
     }
 }
 

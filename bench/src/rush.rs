@@ -33,6 +33,7 @@ pub(crate) use options::Options;
 use progress::bar;
 use report::{Kill, Measured};
 use server::Server;
+pub(crate) use server::cpu_of;
 use shop::Shop;
 use tally::Tally;
 use verdict::Verdict;
