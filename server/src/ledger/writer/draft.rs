@@ -16,6 +16,8 @@ use crate::{
 
 /// Room kept for the last command's entries (an order of 100 lines takes about 9 KiB) and the counts.
 const RESERVE_BYTES: usize = 16 * 1024;
+/// Entries of a record that room is made for at once.
+const ENTRIES_EXPECTED: usize = 512;
 /// Due entries folded between two looks at the size; an order of 100 lines gives back about 3 KiB.
 const DUE_STEP: usize = 4;
 
@@ -49,10 +51,12 @@ impl Draft {
     pub(super) fn make(opening: &mut Opening, waiting: &VecDeque<Queued>) -> Result<Self, Broken> {
         let state = &mut opening.state;
         let mut at = state.next_position(opening.env.now());
+        let room = (2 * waiting.len()).min(ENTRIES_EXPECTED) + DUE_STEP;
         let mut draft = Self {
             start: at,
-            entries: Vec::new(),
-            encoded: Vec::new(),
+            // Growing step by step costs more than deciding. A full record has some hundred entries.
+            entries: Vec::with_capacity(room),
+            encoded: Vec::with_capacity(room),
             bytes: 0,
             outcomes: Vec::new(),
         };
