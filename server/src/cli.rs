@@ -95,7 +95,6 @@ fn told(error: &service::Error) -> String {
         | service::Error::NotFound { .. }
         | service::Error::Overloaded { .. }
         | service::Error::Unavailable { .. }
-        | service::Error::DeadlineExceeded
         | service::Error::Internal(_)) => other.to_string(),
     }
 }

@@ -76,7 +76,6 @@ pub fn to_status(error: Error) -> Status {
             tracing::warn!(cause, "answered unavailable");
             unavailable(retry_after)
         }
-        Error::DeadlineExceeded => deadline_exceeded(),
         Error::Internal(cause) => internal(&cause),
     }
 }
@@ -165,17 +164,6 @@ fn unavailable(retry_after: Duration) -> Status {
         "temporarily unavailable".to_owned(),
         Vec::new(),
         retry_in(retry_after),
-    )
-}
-
-/// The server is about to stop: another one, or this one after its restart, will answer.
-#[must_use]
-pub fn draining() -> Status {
-    build(
-        Reason::Unavailable,
-        "the server is stopping".to_owned(),
-        Vec::new(),
-        retry_in(Duration::from_secs(1)),
     )
 }
 

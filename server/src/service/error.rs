@@ -70,9 +70,6 @@ pub enum Error {
         /// For the log.
         cause: String,
     },
-    /// The caller's deadline has passed.
-    #[error("deadline exceeded")]
-    DeadlineExceeded,
     /// A bug. Clients see nothing of the text.
     #[error("internal error")]
     Internal(String),

@@ -138,7 +138,6 @@ pub(crate) fn kind(error: &Error) -> &'static str {
         Error::Refused { reason, .. } | Error::NotFound { reason, .. } => reason.as_str(),
         Error::Overloaded { .. } => "OVERLOADED",
         Error::Unavailable { .. } => "UNAVAILABLE",
-        Error::DeadlineExceeded => "DEADLINE_EXCEEDED",
         Error::Internal(_) => "INTERNAL",
     }
 }

@@ -155,7 +155,6 @@ fn what_may_be_retried_says_when() {
             cause: "disk".to_owned(),
         }),
         rate_limited(asked, "address", "3 a second"),
-        draining(),
     ];
     for status in &retriable {
         assert!(
