@@ -5,6 +5,7 @@ pub mod drop;
 pub mod id;
 pub mod money;
 pub mod order;
+pub mod payment;
 pub mod reason;
 pub mod text;
 pub mod time;

@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod store;
 
 pub mod auth;
+pub mod payments;
 pub mod service;
 
 pub mod jobs;

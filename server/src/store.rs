@@ -10,6 +10,10 @@ pub mod drops;
 pub mod embedded;
 pub mod faulty;
 pub mod ledger;
+pub mod orders;
+pub mod outbox;
+pub mod payments;
+pub mod projections;
 pub mod requests;
 pub mod sessions;
 

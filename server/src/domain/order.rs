@@ -1,7 +1,10 @@
 //! The life of an order.
 
+use serde::{Deserialize, Serialize};
+
 /// Where an order stands. `HELD -> PAYMENT_PENDING -> PAID` is the usual way; the ledger allows no edge but those of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderState {
     /// Units are held until `hold_expires_at`.
     Held,
