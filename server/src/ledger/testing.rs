@@ -94,6 +94,7 @@ pub(crate) fn place_again(
         order_id: order_id(order),
         lines: lines.iter().map(line).collect(),
         expected_total: None,
+        pay_by: None,
         retry_count,
     }
 }

@@ -396,7 +396,7 @@ fn answered(
             ledger: Some(view),
         }),
         Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, request_id, refusal)),
-        Ok((_, Answer::Order(_))) => Err(Error::Internal(
+        Ok((_, Answer::Order(_) | Answer::Attempt(_))) => Err(Error::Internal(
             "a drop's call was answered with an order".to_owned(),
         )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),

@@ -76,6 +76,7 @@ pub async fn place(
         order_id,
         lines: lines.clone(),
         expected_total,
+        pay_by: None,
         retry_count,
     };
     match ctx.ledgers.call(drop_id, command, time_left).await {
@@ -86,7 +87,7 @@ pub async fn place(
         Ok((_, Answer::Refused(refusal))) => {
             Err(refusals::refused(drop_id, Some(request_id), refusal))
         }
-        Ok((_, Answer::Drop(_))) => Err(Error::Internal(
+        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => Err(Error::Internal(
             "PlaceOrder was answered with a drop".to_owned(),
         )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),
@@ -188,7 +189,7 @@ async fn on_order(
             refusals::refused(drop_id, None, refusal),
             order_id,
         )),
-        Ok((_, Answer::Drop(_))) => Err(Error::Internal(
+        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => Err(Error::Internal(
             "an order's call was answered with a drop".to_owned(),
         )),
         // No ledger, no order. Whether there is a drop is nobody's business here.

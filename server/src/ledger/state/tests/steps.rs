@@ -189,6 +189,7 @@ impl Trio {
                     ),
                     order_id: order_id(self.orders),
                     lines: lines.iter().map(line).collect(),
+                    pay_by: None,
                     expected_total: expects.map(|amount_minor| Money {
                         currency: self.terms.currency,
                         amount_minor,
