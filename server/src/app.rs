@@ -25,6 +25,7 @@ use crate::{
     env::{SharedEnv, SystemEnv},
     jobs::{self, Timer},
     ledger::Registry,
+    projectors,
     rpc::{self, Readiness, serve},
     service::Context,
     store::{
@@ -254,7 +255,12 @@ fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
     };
     let keys = Arc::new(keys);
     Ok(Context {
-        ledgers: Registry::new(env.clone(), store.clone(), ProcessId::new(env.uuid())),
+        ledgers: Registry::new(
+            env.clone(),
+            store.clone(),
+            ProcessId::new(env.uuid()),
+            projectors::consumers(&store),
+        ),
         timer: Timer::new(env.clone()),
         env,
         store,

@@ -85,7 +85,7 @@ impl Projector {
                 }
                 Ok(None) => return true,
                 Err(follower::Error::Store(error)) => {
-                    if !self.pause(&error, &mut wait).await {
+                    if !self.pause(&error.to_string(), &mut wait).await {
                         return false;
                     }
                 }
@@ -111,7 +111,7 @@ impl Projector {
                     return Some(own.map(|(_, checkpoint)| checkpoint));
                 }
                 Err(error) => {
-                    if !self.pause(&error, &mut wait).await {
+                    if !self.pause(&error.to_string(), &mut wait).await {
                         return None;
                     }
                 }
@@ -141,7 +141,7 @@ impl Projector {
             match done {
                 Ok(()) => return true,
                 Err(error) => {
-                    if !self.pause(&error, &mut wait).await {
+                    if !self.pause(&error.to_string(), &mut wait).await {
                         return false;
                     }
                 }
@@ -150,7 +150,7 @@ impl Projector {
     }
 
     /// Waits after a failure, longer each time; false when told to stop.
-    async fn pause(&self, error: &dyn fmt::Display, wait: &mut Duration) -> bool {
+    async fn pause(&self, error: &str, wait: &mut Duration) -> bool {
         if self.stop.is_cancelled() {
             return false;
         }

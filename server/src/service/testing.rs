@@ -80,7 +80,12 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
     let store: SharedStore = Arc::new(Faulty::new(inner, Arc::clone(&shared), plan, seed));
     let process_id = ProcessId::new(shared.uuid());
     let ctx = Context {
-        ledgers: Registry::new(Arc::clone(&shared), Arc::clone(&store), process_id),
+        ledgers: Registry::new(
+            Arc::clone(&shared),
+            Arc::clone(&store),
+            process_id,
+            crate::projectors::consumers(&store),
+        ),
         timer: Timer::new(Arc::clone(&shared)),
         env: shared,
         store,
