@@ -160,6 +160,7 @@ impl Writer {
             },
             () = idle => {
                 let is_used = self.at.is_used.swap(false, Ordering::Relaxed);
+                let is_used = is_used || self.at.feed.is_watched();
                 let stays = is_used || until_due <= STAY_FOR || self.at.state.has_open_work();
                 if stays { Wake::Work } else { Wake::Leave }
             }

@@ -7,6 +7,7 @@ use crate::{
     env::SharedEnv,
     jobs::Timer,
     ledger::Registry,
+    payments::Providers,
     store::SharedStore,
 };
 
@@ -23,6 +24,8 @@ pub struct Context {
     pub tokens: Arc<AccessTokens>,
     /// Authenticates refresh tokens and page tokens.
     pub keys: Arc<Keys>,
+    /// Who takes payments.
+    pub providers: Providers,
     /// The open ledgers.
     pub ledgers: Registry,
     /// Wakes drops in time.
