@@ -174,7 +174,10 @@ pub async fn pay(
 
 fn pay_by(ctx: &Context, method: PaymentMethod) -> Result<PayBy> {
     let provider = ctx.providers.chosen().ok_or_else(|| {
-        Error::invalid("payment_method", "must be empty: this server takes no payments")
+        Error::invalid(
+            "payment_method",
+            "must be empty: this server takes no payments",
+        )
     })?;
     Ok(PayBy {
         provider: provider.to_owned(),

@@ -21,6 +21,7 @@ use crate::{
     env::{BoxFuture, Env, SharedEnv, SystemEnv},
     jobs::Timer,
     ledger::Registry,
+    payments::Providers,
     store::{
         SharedStore,
         embedded::EmbeddedStore,
@@ -89,6 +90,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
         timer: Timer::new(Arc::clone(&shared)),
         env: shared,
         store,
+        providers: Providers::default(),
         passwords: Arc::new(Passwords::start(PasswordCost::CHEAP).unwrap()),
         tokens: Arc::new(AccessTokens::new(Arc::clone(&keys)).unwrap()),
         keys,
