@@ -13,6 +13,7 @@ pub mod sessions;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod violations;
+pub mod webhooks;
 
 pub use context::Context;
 pub use error::{Error, Violation};

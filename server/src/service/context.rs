@@ -5,9 +5,8 @@ use std::sync::Arc;
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     env::SharedEnv,
-    jobs::Timer,
+    jobs::{PaymentRunner, Timer},
     ledger::Registry,
-    payments::Providers,
     store::SharedStore,
 };
 
@@ -24,8 +23,8 @@ pub struct Context {
     pub tokens: Arc<AccessTokens>,
     /// Authenticates refresh tokens and page tokens.
     pub keys: Arc<Keys>,
-    /// Who takes payments.
-    pub providers: Providers,
+    /// Goes on with payments; knows the providers.
+    pub payments: PaymentRunner,
     /// The open ledgers.
     pub ledgers: Registry,
     /// Wakes drops in time.

@@ -173,7 +173,7 @@ pub async fn pay(
 }
 
 fn pay_by(ctx: &Context, method: PaymentMethod) -> Result<PayBy> {
-    let provider = ctx.providers.chosen().ok_or_else(|| {
+    let provider = ctx.payments.providers().chosen().ok_or_else(|| {
         Error::invalid(
             "payment_method",
             "must be empty: this server takes no payments",
