@@ -23,7 +23,8 @@ use crate::{
     config::Config,
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
-    jobs::{self, Timer},
+    events::{EventSink, Sinks},
+    jobs::{self, Outbox, Timer, relay},
     ledger::Registry,
     rpc::{self, Readiness, serve},
     service::Context,
@@ -49,6 +50,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct Parts {
     /// Instead of the store that the settings name, as one that fails on purpose.
     pub store: Option<SharedStore>,
+    /// Where events go; each gets all of them.
+    pub sinks: Vec<Arc<dyn EventSink>>,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -100,7 +103,7 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
-        let ctx = context(config, store)?;
+        let ctx = context(config, store, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
@@ -142,6 +145,7 @@ impl App {
         let mut rest = vec![
             tokio::spawn(timer),
             tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
+            tokio::spawn(relay::run(ctx.outbox.clone(), stop_rest.clone())),
         ];
         if let Some((server, handle, _)) = metrics {
             let (upkeep, until) = (telemetry::upkeep(handle.clone()), stop_rest.clone());
@@ -241,7 +245,7 @@ impl App {
     }
 }
 
-fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
+fn context(config: &Config, store: SharedStore, sinks: Sinks) -> Result<Context, StartError> {
     let env: SharedEnv = Arc::new(SystemEnv);
     let in_data = config
         .store
@@ -256,6 +260,7 @@ fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
     Ok(Context {
         ledgers: Registry::new(env.clone(), store.clone(), ProcessId::new(env.uuid())),
         timer: Timer::new(env.clone()),
+        outbox: Outbox::new(env.clone(), store.clone(), sinks),
         env,
         store,
         passwords: Arc::new(Passwords::start(config.auth.password_cost())?),

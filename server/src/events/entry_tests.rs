@@ -203,7 +203,8 @@ fn an_order_is_told_in_full() {
         Payload::OrderRefunded(it) => it.order,
         other => panic!("{other:?} has no order"),
     };
-    let is_of_order = |it: &(Happened, Option<&str>)| it.1.is_some_and(|it| it.starts_with("Order"));
+    let is_of_order =
+        |it: &(Happened, Option<&str>)| it.1.is_some_and(|it| it.starts_with("Order"));
     for (happened, _) in all().into_iter().filter(is_of_order) {
         let event = told(happened, Some(&facts(1))).unwrap().unwrap();
         assert_eq!(order_of(event), Some(expected.clone()));

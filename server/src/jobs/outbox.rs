@@ -127,7 +127,7 @@ impl Outbox {
     pub async fn finish(&self, entity: Entity) -> Result<Option<Uuid>, Unfinished> {
         let store = &self.0.store;
         let (row, announced) =
-            futures::try_join!(self.row(entity), store.get_announced(entity))?;
+            futures::future::try_join(self.row(entity), store.get_announced(entity)).await?;
         let Some(row) = row else {
             return Ok(None);
         };
@@ -168,10 +168,11 @@ impl Outbox {
             },
             ends_at: drop.ends_at,
         };
-        futures::try_join!(
+        futures::future::try_join(
             store.put_drop_time(time, drop.changed_at),
             store.put_creator_drop(drop.creator_id, drop.created_at, drop.drop_id),
-        )?;
+        )
+        .await?;
         Ok(())
     }
 

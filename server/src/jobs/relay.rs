@@ -148,9 +148,8 @@ impl Relay {
                 op_id: last.op_id,
             });
             seen.found += intents.len();
-            let due = intents
-                .iter()
-                .filter(|intent| now.since(intent.created_at) >= DUE_AFTER);
+            let is_due = |intent: &Intent| now.since(intent.created_at) >= DUE_AFTER;
+            let due: Vec<Intent> = intents.into_iter().filter(is_due).collect();
             let redone: Vec<_> = stream::iter(due)
                 .map(|intent| self.redo(intent, now))
                 .buffer_unordered(AT_ONCE)
@@ -165,13 +164,13 @@ impl Relay {
         }
     }
 
-    async fn redo(&self, intent: &Intent, now: Timestamp) -> std::result::Result<(), Unfinished> {
+    async fn redo(&self, intent: Intent, now: Timestamp) -> std::result::Result<(), Unfinished> {
         let made_by = self.outbox.finish(intent.entity).await.inspect_err(
             |error| tracing::debug!(entity = ?intent.entity, %error, "not finished"),
         )?;
         let has_come = made_by == Some(intent.op_id);
         if has_come || now.since(intent.created_at) >= GIVE_UP_AFTER {
-            self.outbox.store().remove_intent(intent).await?;
+            self.outbox.store().remove_intent(&intent).await?;
         }
         Ok(())
     }

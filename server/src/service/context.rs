@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     env::SharedEnv,
-    jobs::Timer,
+    jobs::{Outbox, Timer},
     ledger::Registry,
     store::SharedStore,
 };
@@ -27,4 +27,6 @@ pub struct Context {
     pub ledgers: Registry,
     /// Wakes drops in time.
     pub timer: Timer,
+    /// Announces changes of rows that no ledger holds.
+    pub outbox: Outbox,
 }

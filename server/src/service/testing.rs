@@ -19,7 +19,8 @@ use crate::{
     auth::{AccessTokens, Keys, PasswordCost, Passwords},
     domain::{ProcessId, Timestamp},
     env::{BoxFuture, Env, SharedEnv, SystemEnv},
-    jobs::Timer,
+    events::Sinks,
+    jobs::{Outbox, Timer},
     ledger::Registry,
     store::{
         SharedStore,
@@ -82,6 +83,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
     let ctx = Context {
         ledgers: Registry::new(Arc::clone(&shared), Arc::clone(&store), process_id),
         timer: Timer::new(Arc::clone(&shared)),
+        outbox: Outbox::new(Arc::clone(&shared), Arc::clone(&store), Sinks::default()),
         env: shared,
         store,
         passwords: Arc::new(Passwords::start(PasswordCost::CHEAP).unwrap()),
