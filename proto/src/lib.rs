@@ -22,6 +22,24 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/livedrop.v1.rs"));
 }
 
+/// What happened, for those who follow.
+pub mod events {
+    /// Event messages, package `livedrop.events.v1`.
+    #[allow(
+        missing_docs,
+        missing_debug_implementations,
+        unreachable_pub,
+        rust_2018_idioms,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated"
+    )]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/livedrop.events.v1.rs"));
+    }
+}
+
 /// What never leaves the servers.
 pub mod internal {
     /// The ledger's stored bytes, package `livedrop.internal.v1`.

@@ -23,7 +23,8 @@ use crate::{
     config::Config,
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
-    jobs::{self, PaymentRunner, Timer},
+    events::{EventSink, Sinks},
+    jobs::{self, Outbox, PaymentRunner, Timer, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
@@ -51,6 +52,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct Parts {
     /// Instead of the store that the settings name, as one that fails on purpose.
     pub store: Option<SharedStore>,
+    /// Where events go; each gets all of them.
+    pub sinks: Vec<Arc<dyn EventSink>>,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
     /// Who takes payments, instead of those that the settings name.
@@ -104,7 +107,7 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
-        let ctx = context(config, store, parts.providers)?;
+        let ctx = context(config, store, parts.providers, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
@@ -148,6 +151,7 @@ impl App {
             tokio::spawn(timer),
             tokio::spawn(ctx.payments.clone().run(stop_rest.clone())),
             tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
+            tokio::spawn(relay::run(ctx.outbox.clone(), stop_rest.clone())),
         ];
         if let Some((server, handle, _)) = metrics {
             let (upkeep, until) = (telemetry::upkeep(handle.clone()), stop_rest.clone());
@@ -251,6 +255,7 @@ fn context(
     config: &Config,
     store: SharedStore,
     providers: Providers,
+    sinks: Sinks,
 ) -> Result<Context, StartError> {
     let env: SharedEnv = Arc::new(SystemEnv);
     let in_data = config
@@ -267,13 +272,14 @@ fn context(
         env.clone(),
         store.clone(),
         ProcessId::new(env.uuid()),
-        projectors::consumers(&store),
+        projectors::consumers(&store, &sinks),
     );
     let (payer_env, payer_store) = (env.clone(), store.clone());
     let payments = PaymentRunner::new(payer_env, payer_store, ledgers.clone(), providers);
     Ok(Context {
         ledgers,
         timer: Timer::new(env.clone()),
+        outbox: Outbox::new(env.clone(), store.clone(), sinks),
         env,
         store,
         payments,

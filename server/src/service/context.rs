@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     env::SharedEnv,
-    jobs::{PaymentRunner, Timer},
+    jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
     store::SharedStore,
 };
@@ -29,4 +29,6 @@ pub struct Context {
     pub ledgers: Registry,
     /// Wakes drops in time.
     pub timer: Timer,
+    /// Announces changes of rows that no ledger holds.
+    pub outbox: Outbox,
 }

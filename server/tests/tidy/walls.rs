@@ -81,6 +81,12 @@ const WALLS: &[Wall] = &[
         reason: "the stock engine stands on storage alone",
     },
     Wall {
+        inside: &["events"],
+        except: &[],
+        rule: KnowsOnly(&["domain", "events", "ledger", "store"]),
+        reason: "an event is a function of what is stored; who tells it, and to whom, is not known here",
+    },
+    Wall {
         inside: &["service"],
         except: &[],
         rule: KnowsOnly(&[
@@ -91,8 +97,8 @@ const WALLS: &[Wall] = &[
     Wall {
         inside: &["jobs"],
         except: &[],
-        rule: KnowsOnly(&["domain", "env", "jobs", "ledger", "store"]),
-        reason: "jobs stand on the ledger and storage; use cases stand on them",
+        rule: KnowsOnly(&["domain", "env", "events", "jobs", "ledger", "store"]),
+        reason: "jobs stand on the ledger, storage and events; use cases stand on them",
     },
     Wall {
         inside: &["auth"],
@@ -121,7 +127,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         inside: &[
-            "auth", "domain", "env", "jobs", "ledger", "service", "store",
+            "auth", "domain", "env", "events", "jobs", "ledger", "service", "store",
         ],
         except: &[],
         rule: Never(&["livedrop_proto::v1"]),
@@ -152,7 +158,7 @@ const WALLS: &[Wall] = &[
         reason: "only app (and the offline tools of cli) chooses a backend",
     },
     Wall {
-        inside: &["jobs", "ledger", "service"],
+        inside: &["events", "jobs", "ledger", "service"],
         except: &[],
         rule: Never(&[
             "tokio::spawn",
@@ -265,6 +271,7 @@ mod tests {
                 "use crate::{domain::DropId, service::Error};",
             ),
             ("ledger/writer", "use crate::service;"),
+            ("events/row", "use crate::env::Env;"),
             ("service/orders", "fn f() -> crate::rpc::Answer { g() }"),
             ("jobs/sweeper", "use crate::app::App;"),
             ("auth/tokens", "use crate::service::Error;"),
