@@ -61,7 +61,7 @@ pub async fn orders_come_back_as_put(store: &SharedStore) {
 
 /// Whatever the order of arrival, in one slice or in several, the row with the greatest place stays.
 pub async fn the_greatest_place_stays(store: &SharedStore) {
-    let places = [(1, 700), (2, 0), (2, 1)].map(|(seq, index)| LedgerPlace { seq, index });
+    let places = [(9, 700), (10, 9), (10, 10)].map(|(seq, index)| LedgerPlace { seq, index });
     for arrival in [
         [0, 1, 2],
         [0, 2, 1],
@@ -75,8 +75,8 @@ pub async fn the_greatest_place_stays(store: &SharedStore) {
             let first = order_row();
             let rows = arrival.map(|place| OrderRow {
                 updated: places[place],
-                // The newest is not the largest in any other way.
-                attempts: 9 - i32::try_from(place).unwrap(),
+                // By all else the newest is the smallest.
+                total_minor: 9 - i64::try_from(place).unwrap(),
                 ..first.clone()
             });
             for rows in rows.chunks(slice) {
