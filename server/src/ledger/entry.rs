@@ -3,6 +3,7 @@
 use crate::domain::{
     AccountId, Currency, ItemId, OrderId, RequestId, Timestamp,
     drop::{Drop, LedgerSecret},
+    payment::PaymentMethod,
 };
 
 /// Which call made an entry; part of the replay key.
@@ -194,7 +195,7 @@ pub enum Event {
         attempt: i32,
         amount_minor: i64,
         provider: String,
-        payment_method: String,
+        payment_method: PaymentMethod,
     },
     /// The provider's answer is not final.
     PaymentWaiting {
