@@ -154,7 +154,6 @@ pub(in crate::store) fn order_row() -> OrderRow {
             index: 2,
         },
         proof: LedgerPlace { seq: 1, index: 0 },
-        proof_hash: [7; 32],
         attempts: 2,
         action_url: Some("https://example.com/?a=\"b\"".to_owned()),
         payment_error: Some("CARD_DECLINED".to_owned()),
