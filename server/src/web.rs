@@ -3,6 +3,7 @@
 pub mod health;
 pub mod jwks;
 pub mod metrics;
+pub mod test_provider;
 
 use axum::Router;
 

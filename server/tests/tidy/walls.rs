@@ -89,6 +89,12 @@ const WALLS: &[Wall] = &[
         reason: "use cases don't know how they are called or started",
     },
     Wall {
+        inside: &["payments"],
+        except: &[],
+        rule: KnowsOnly(&["domain", "env", "payments", "payments_conformance"]),
+        reason: "payment providers know neither stock nor orders nor storage",
+    },
+    Wall {
         inside: &["jobs"],
         except: &[],
         rule: KnowsOnly(&["domain", "env", "jobs", "ledger", "store"]),
@@ -121,7 +127,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         inside: &[
-            "auth", "domain", "env", "jobs", "ledger", "service", "store",
+            "auth", "domain", "env", "jobs", "ledger", "payments", "service", "store",
         ],
         except: &[],
         rule: Never(&["livedrop_proto::v1"]),
@@ -152,8 +158,8 @@ const WALLS: &[Wall] = &[
         reason: "only app (and the offline tools of cli) chooses a backend",
     },
     Wall {
-        inside: &["jobs", "ledger", "service"],
-        except: &[],
+        inside: &["jobs", "ledger", "payments", "service"],
+        except: &["payments/conformance"],
         rule: Never(&[
             "tokio::spawn",
             "task::spawn",
@@ -266,6 +272,8 @@ mod tests {
             ),
             ("ledger/writer", "use crate::service;"),
             ("service/orders", "fn f() -> crate::rpc::Answer { g() }"),
+            ("payments/test", "use crate::store::Store;"),
+            ("payments/test", "fn f() { tokio::time::sleep(span); }"),
             ("jobs/sweeper", "use crate::app::App;"),
             ("auth/tokens", "use crate::service::Error;"),
             ("web", "use tonic::transport::Server;"),
