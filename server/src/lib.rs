@@ -6,6 +6,8 @@ pub mod env;
 pub mod ledger;
 pub mod store;
 
+pub mod events;
+
 pub mod auth;
 pub mod payments;
 pub mod projectors;

@@ -3,9 +3,11 @@
 
 pub mod conformance;
 pub mod provider;
+pub mod providers;
 pub mod test;
 
 pub use provider::{
     AttemptKey, Charge, Payment, PaymentStatus, Provider, ProviderError, Refund, RefundStatus,
     SharedProvider, WebhookError, WebhookEvent,
 };
+pub use providers::Providers;

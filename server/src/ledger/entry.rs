@@ -252,6 +252,32 @@ pub enum Event {
     Sealed,
 }
 
+impl Event {
+    /// The order that it is about, if it is about one.
+    #[must_use]
+    pub const fn order_id(&self) -> Option<OrderId> {
+        match self {
+            Self::Held { order_id, .. }
+            | Self::PaymentStarted { order_id, .. }
+            | Self::PaymentWaiting { order_id, .. }
+            | Self::PaymentFailed { order_id, .. }
+            | Self::Sold { order_id, .. }
+            | Self::SoldLate { order_id, .. }
+            | Self::Released { order_id, .. }
+            | Self::RefundStarted { order_id, .. }
+            | Self::Refunded { order_id, .. } => Some(*order_id),
+            Self::TermsFrozen { .. }
+            | Self::WentLive
+            | Self::Restocked { .. }
+            | Self::LowStock { .. }
+            | Self::SoldOut
+            | Self::Refused { .. }
+            | Self::Closed { .. }
+            | Self::Sealed => None,
+        }
+    }
+}
+
 /// One entry of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

@@ -58,6 +58,11 @@ impl Feed {
         Arc::clone(&self.watches)
     }
 
+    /// Whether somebody watches an order: the ledger had better stay.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.watches.is_empty()
+    }
+
     /// Tells of the newest record's drop; those who are answered next must find it there.
     pub(super) fn show(&self, applied: &Applied) {
         self.view.send_replace(applied.view.clone());

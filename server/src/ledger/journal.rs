@@ -52,11 +52,6 @@ impl<K: Ord + Clone, V: Clone> Journaled<K, V> {
         self.map.range(..)
     }
 
-    /// The keys that changed since [`begin`](Self::begin), as often as they did.
-    pub(super) fn changed(&self) -> impl Iterator<Item = K> {
-        self.undo.iter().map(|(key, _)| key.clone())
-    }
-
     /// Starts to remember.
     pub(super) fn begin(&mut self) {
         self.undo.clear();

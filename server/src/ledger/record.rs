@@ -278,9 +278,8 @@ pub fn fold(state: &mut StockState, record: &LedgerRecord) -> Result<Applied, Fo
             return Err(error);
         }
     };
-    let orders = state.changed_orders();
     state.commit(record.hash, record.recorded_at);
-    Applied::newest(state, entries, orders).ok_or(FoldError::Record {
+    Applied::newest(state, entries).ok_or(FoldError::Record {
         seq: record.seq,
         why: "no terms".to_owned(),
     })

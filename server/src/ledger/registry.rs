@@ -177,6 +177,12 @@ impl Registry {
         self.0.open.lock().len()
     }
 
+    /// Whether a ledger is in memory.
+    #[must_use]
+    pub fn is_open(&self, drop_id: DropId) -> bool {
+        self.0.open.lock().contains_key(&drop_id)
+    }
+
     /// Finds or opens a ledger. Freezes the drop's terms if that is due.
     ///
     /// # Errors

@@ -143,17 +143,6 @@ impl StockState {
         keys.filter_map(|(key, ())| self.attempts.get(key))
     }
 
-    /// Orders that changed since the mark, once each.
-    #[must_use]
-    pub fn changed_orders(&self) -> Vec<Arc<Order>> {
-        let mut ids: Vec<_> = self.orders.changed().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.iter()
-            .filter_map(|id| self.orders.get(id).cloned())
-            .collect()
-    }
-
     /// How many orders there are, in any state.
     #[must_use]
     pub fn order_count(&self) -> usize {

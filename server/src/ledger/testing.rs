@@ -183,6 +183,7 @@ pub(crate) fn row(n: u128, terms: &Terms) -> Drop {
         hold: Duration::from_micros(terms.hold_micros.unsigned_abs()),
         low_stock_threshold: terms.low_stock_threshold,
         created_at: EPOCH,
+        changed_at: EPOCH,
         cancelled: false,
         secret: None,
     }

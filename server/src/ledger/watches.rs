@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::state::Order;
-use crate::domain::OrderId;
+use crate::{domain::OrderId, store::orders::LedgerPlace};
 
 /// An order's newest version; `None` until it changes.
 type Newest = watch::Sender<Option<Arc<Order>>>;
@@ -40,6 +40,11 @@ impl OrderWatches {
             changes: newest.subscribe(),
             watches: Arc::clone(self),
         }
+    }
+
+    /// Whether anybody watches.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().is_empty()
     }
 
     /// Nothing changes here any more: all who watch are told.
@@ -81,9 +86,8 @@ impl Drop for OrderChanges {
 
 /// The versions of an order after `place`, oldest first.
 #[must_use]
-pub fn versions_after(newest: &Arc<Order>, seen: Option<(u64, u32)>) -> Vec<Arc<Order>> {
-    let is_new =
-        |order: &Order| seen.is_none_or(|seen| (order.updated.seq, order.updated.index) > seen);
+pub fn versions_after(newest: &Arc<Order>, seen: Option<LedgerPlace>) -> Vec<Arc<Order>> {
+    let is_new = |order: &Order| Some(LedgerPlace::from(order.updated)) > seen;
     let mut versions = Vec::new();
     let mut next = Some(newest);
     while let Some(order) = next.filter(|order| is_new(order)) {

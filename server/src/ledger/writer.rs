@@ -160,6 +160,7 @@ impl Writer {
             },
             () = idle => {
                 let is_used = self.at.is_used.swap(false, Ordering::Relaxed);
+                let is_used = is_used || self.at.feed.is_watched();
                 let stays = is_used || until_due <= STAY_FOR || self.at.state.has_open_work();
                 if stays { Wake::Work } else { Wake::Leave }
             }
@@ -240,12 +241,11 @@ impl Writer {
             let record = draft.record(&self.at, &self.salts);
             match slot::put(&self.at, &record, &mut batch, &self.metrics).await {
                 Slot::Ours => {
-                    let orders = self.at.state.changed_orders();
                     self.at.state.commit(record.hash, record.recorded_at);
                     self.metrics
                         .appended(self.now().since(started), size, draft.entries.len());
                     let entries = std::mem::take(&mut draft.entries);
-                    let applied = Applied::newest(&self.at.state, entries, orders);
+                    let applied = Applied::newest(&self.at.state, entries);
                     if let Some(applied) = &applied {
                         self.at.feed.show(applied);
                     }

@@ -12,6 +12,7 @@ mod accounts;
 mod bad_input;
 mod drops;
 mod errors;
+mod events;
 mod harness;
 mod mutations;
 mod orders;

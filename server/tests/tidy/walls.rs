@@ -81,6 +81,12 @@ const WALLS: &[Wall] = &[
         reason: "the stock engine stands on storage alone",
     },
     Wall {
+        inside: &["events"],
+        except: &[],
+        rule: KnowsOnly(&["domain", "events", "ledger", "store"]),
+        reason: "an event is a function of what is stored; who tells it, and to whom, is not known here",
+    },
+    Wall {
         inside: &["service"],
         except: &[],
         rule: KnowsOnly(&[
@@ -97,8 +103,8 @@ const WALLS: &[Wall] = &[
     Wall {
         inside: &["jobs"],
         except: &[],
-        rule: KnowsOnly(&["domain", "env", "jobs", "ledger", "store"]),
-        reason: "jobs stand on the ledger and storage; use cases stand on them",
+        rule: KnowsOnly(&["domain", "env", "events", "jobs", "ledger", "store"]),
+        reason: "jobs stand on the ledger, storage and events; use cases stand on them",
     },
     Wall {
         inside: &["auth"],
@@ -127,7 +133,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         inside: &[
-            "auth", "domain", "env", "jobs", "ledger", "payments", "service", "store",
+            "auth", "domain", "env", "events", "jobs", "ledger", "payments", "service", "store",
         ],
         except: &[],
         rule: Never(&["livedrop_proto::v1"]),
@@ -158,7 +164,7 @@ const WALLS: &[Wall] = &[
         reason: "only app (and the offline tools of cli) chooses a backend",
     },
     Wall {
-        inside: &["jobs", "ledger", "payments", "service"],
+        inside: &["events", "jobs", "ledger", "payments", "service"],
         except: &["payments/conformance"],
         rule: Never(&[
             "tokio::spawn",
@@ -271,6 +277,7 @@ mod tests {
                 "use crate::{domain::DropId, service::Error};",
             ),
             ("ledger/writer", "use crate::service;"),
+            ("events/row", "use crate::env::Env;"),
             ("service/orders", "fn f() -> crate::rpc::Answer { g() }"),
             ("payments/test", "use crate::store::Store;"),
             ("payments/test", "fn f() { tokio::time::sleep(span); }"),

@@ -72,6 +72,7 @@ pub(in crate::store) fn drop() -> Drop {
         hold: Duration::from_secs(300),
         low_stock_threshold: 10,
         created_at: NOW - Duration::from_micros(1),
+        changed_at: NOW,
         cancelled: false,
         secret: Some(LedgerSecret([255; 32])),
     }
