@@ -14,7 +14,7 @@ use crate::{
 
 const CAPTURED: Option<PaymentStatus> = Some(PaymentStatus::Captured);
 
-async fn lines_of(stage: &Stage) -> Vec<String> {
+fn lines_of(stage: &Stage) -> Vec<String> {
     let text = fs::read_to_string(stage.file()).unwrap();
     text.lines().map(str::to_owned).collect()
 }
@@ -70,7 +70,7 @@ async fn a_webhook_outlives_a_crash_until_it_is_taken() {
     stage.kill().await;
     stage.restart();
     assert!(stage.test_provider().engine.agenda.next().is_none());
-    let last = lines_of(&stage).await.pop().unwrap();
+    let last = lines_of(&stage).pop().unwrap();
     assert!(last.contains(r#""fact":"webhook_delivered""#), "{last}");
 }
 
@@ -129,7 +129,7 @@ async fn damage_is_an_error_with_its_line() {
     let stage = Stage::on_file();
     start(&stage, &charge("pm_test_ok")).await;
     stage.kill().await;
-    let [started, captured]: [String; 2] = lines_of(&stage).await.try_into().unwrap();
+    let [started, captured]: [String; 2] = lines_of(&stage).try_into().unwrap();
     let other = captured.replace("1999", "2000");
     for (lines, at) in [
         (["{}", &started, &captured], 1),
@@ -199,7 +199,7 @@ async fn a_line_looks_as_described() {
     start(&stage, &ok).await;
     start(&stage, &declined).await;
     stage.test_provider().cancel(never.key, None).await.unwrap();
-    let lines = lines_of(&stage).await;
+    let lines = lines_of(&stage);
     let head = |key: crate::payments::AttemptKey| {
         let (drop_id, order_id) = (key.drop_id, key.order_id);
         format!(

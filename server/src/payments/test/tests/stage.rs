@@ -30,6 +30,9 @@ use crate::{
 /// Longer than anything the provider does by itself takes.
 const LONG: Duration = Duration::from_secs(20);
 
+/// A message that has not come by then never comes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Keeps every message that came; refuses the first ones if told to.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
@@ -42,7 +45,8 @@ impl Inbox {
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<(HeaderMap, Bytes)> {
         let mut messages = self.messages.subscribe();
         let enough = messages.wait_for(|messages| messages.len() >= count);
-        enough.await.unwrap().clone()
+        let enough = tokio::time::timeout(PATIENCE, enough).await;
+        enough.expect("the messages come").unwrap().clone()
     }
 }
 
