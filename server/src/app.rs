@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod drop_list;
+mod providers;
 mod start_error;
 
 use std::{
@@ -16,8 +17,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::admin::AdminSocket;
 pub use self::start_error::StartError;
+use self::{admin::AdminSocket, providers::Chosen};
 use crate::{
     auth::{AccessTokens, Keys, Passwords, key_file},
     config::Config,
@@ -56,8 +57,6 @@ pub struct Parts {
     pub sinks: Vec<Arc<dyn EventSink>>,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
-    /// Who takes payments, instead of those that the settings name.
-    pub providers: Providers,
 }
 
 /// A running server.
@@ -76,6 +75,7 @@ pub struct App {
     serving: JoinHandle<()>,
     rest: Vec<JoinHandle<()>>,
     admin: Option<AdminSocket>,
+    payments: Chosen,
 }
 
 /// Not everything had ended when the time was up.
@@ -107,14 +107,17 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
-        let ctx = context(config, store, parts.providers, Sinks::new(parts.sinks))?;
+        let env: SharedEnv = Arc::new(SystemEnv);
+        let payments = Chosen::open(config, &env)?;
+        let providers = payments.providers.clone();
+        let ctx = context(config, env, store, providers, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
             verify: verify(&ctx),
             readiness: readiness.clone(),
             jwks: ctx.keys.jwks(),
-            web: webhooks::router(ctx.clone()),
+            web: webhooks::router(ctx.clone()).merge(payments.web()),
             allowed_origins: origins(config)?,
         };
         let public = rpc::App::new(rpc::services(&ctx), setup).await?;
@@ -163,7 +166,7 @@ impl App {
         }
         let serving = tokio::spawn(server.serve(stop.clone()));
         readiness.set_ready();
-        Ok(Self {
+        let app = Self {
             ctx,
             address,
             metrics_address,
@@ -174,7 +177,12 @@ impl App {
             serving,
             rest,
             admin,
-        })
+            payments,
+        };
+        let public_url = config.payments.public_url.clone();
+        let public_url = public_url.unwrap_or_else(|| app.endpoint());
+        app.payments.begin(&app.ctx, &public_url);
+        Ok(app)
     }
 
     /// Where the public port listens: the port is known even if 0 was asked for.
@@ -224,6 +232,7 @@ impl App {
             serving,
             rest,
             admin,
+            payments,
             ..
         } = self;
         readiness.set_not_ready("stopping");
@@ -232,6 +241,7 @@ impl App {
         let _ = serving.await;
         *what = "writers";
         stop_rest.cancel();
+        payments.stop().await;
         ctx.ledgers.shutdown().await;
         *what = "background work";
         for task in rest {
@@ -253,11 +263,11 @@ impl App {
 
 fn context(
     config: &Config,
+    env: SharedEnv,
     store: SharedStore,
     providers: Providers,
     sinks: Sinks,
 ) -> Result<Context, StartError> {
-    let env: SharedEnv = Arc::new(SystemEnv);
     let in_data = config
         .store
         .data
