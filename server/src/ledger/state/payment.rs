@@ -27,13 +27,13 @@ impl StockState {
                 reason,
                 action_url,
             } => {
-                self.change_attempt((*order_id, *attempt), |it| match it.state {
-                    AttemptState::Open(_) if it.waits < WAITS_MAX => {
-                        it.state = AttemptState::Open(*reason);
-                        it.waits += 1;
-                        Ok(())
+                self.change_attempt((*order_id, *attempt), |it| {
+                    if !matches!(it.state, AttemptState::Open(_)) || it.waits >= WAITS_MAX {
+                        return Err(illegal("PaymentWaiting", "not open, or said too often"));
                     }
-                    _ => Err(illegal("PaymentWaiting", "the attempt is not open")),
+                    it.state = AttemptState::Open(*reason);
+                    it.waits += 1;
+                    Ok(())
                 })?;
                 let url = (!action_url.is_empty()).then(|| Arc::from(action_url.as_str()));
                 self.change_order(*order_id, at, |order| {
@@ -191,7 +191,13 @@ impl StockState {
             OrderState::Paid if was_paid && key.1 == 0 => {} // nothing was paid
             OrderState::Paid if was_paid => self.change_attempt(key, to(next))?,
             OrderState::Expired | OrderState::Cancelled => self.leave_failed(key, next)?,
-            _ => return Err(NO_SUCH_EDGE),
+            OrderState::Held
+            | OrderState::PaymentPending
+            | OrderState::ActionRequired
+            | OrderState::PaymentUnknown
+            | OrderState::Paid
+            | OrderState::RefundPending
+            | OrderState::Refunded => return Err(NO_SUCH_EDGE),
         }
         if key.1 > 0 {
             self.unfinished.insert(key, ());
