@@ -109,7 +109,7 @@ impl App {
             jwks: ctx.keys.jwks(),
             allowed_origins: origins(config)?,
         };
-        let public = rpc::App::new(rpc::services(&ctx), setup).await?;
+        let public = rpc::App::new(rpc::services(&ctx, &config.limits), setup).await?;
 
         let listen = config.server.listen;
         let busy = |flag, address| {

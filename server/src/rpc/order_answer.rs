@@ -112,10 +112,7 @@ fn payment_error(name: &str) -> v1::PaymentError {
         ),
         FailReason::InvalidMethod => (Shown::InvalidMethod, "this payment method is not taken"),
         FailReason::Cancelled => (Shown::Cancelled, "the payment was not finished in time"),
-        FailReason::ProviderError => (
-            Shown::ProviderError,
-            "the payment provider could not do it",
-        ),
+        FailReason::ProviderError => (Shown::ProviderError, "the payment provider could not do it"),
         FailReason::SettledByHand => (Shown::SettledByHand, "an operator settled the payment"),
     };
     v1::PaymentError {

@@ -21,10 +21,7 @@ pub(super) struct OrderResume {
 impl OrderResume {
     /// The token that goes on after `place`.
     pub(super) fn token(self, keys: &Keys, place: LedgerPlace) -> String {
-        let content = [
-            &place.seq.to_be_bytes()[..],
-            &place.index.to_be_bytes()[..],
-        ];
+        let content = [&place.seq.to_be_bytes()[..], &place.index.to_be_bytes()[..]];
         self.seal(keys).seal(&content.concat())
     }
 

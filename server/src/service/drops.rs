@@ -354,7 +354,7 @@ pub async fn cancel(
 }
 
 /// Refuses callers who are not the drop's creator.
-async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
+pub(super) async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
     let creator_id = match ctx.ledgers.ledger(drop_id).await {
         Ok(ledger) => ledger.drop.creator_id,
         Err(LedgerError::NotFrozen(drop)) => drop.creator_id,
