@@ -9,7 +9,8 @@ use crate::{
         payment::PaymentMethod, reason::Reason,
     },
     ledger::{
-        Answer, Call, Command, LedgerError, Line, Method, OrderView, PayBy, Refusal,
+        Answer, Call, Command, LedgerError, Line, Method, OrderView, Refusal,
+        command::PayBy,
         receipt::{self, Receipt},
     },
     store::orders::{LedgerPlace, OrderRow, OrderRowLine},
