@@ -23,8 +23,10 @@ use crate::{
     config::Config,
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
-    jobs::{self, Timer},
+    jobs::{self, PaymentRunner, Timer},
     ledger::Registry,
+    payments::Providers,
+    projectors,
     rpc::{self, Readiness, serve},
     service::Context,
     store::{
@@ -32,7 +34,7 @@ use crate::{
         embedded::{EmbeddedStore, Options},
     },
     telemetry,
-    web::metrics::MetricsServer,
+    web::{metrics::MetricsServer, webhooks},
 };
 
 /// The key file's name in the data directory.
@@ -51,6 +53,8 @@ pub struct Parts {
     pub store: Option<SharedStore>,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
+    /// Who takes payments, instead of those that the settings name.
+    pub providers: Providers,
 }
 
 /// A running server.
@@ -100,13 +104,14 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
-        let ctx = context(config, store)?;
+        let ctx = context(config, store, parts.providers)?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
             verify: verify(&ctx),
             readiness: readiness.clone(),
             jwks: ctx.keys.jwks(),
+            web: webhooks::router(ctx.clone()),
             allowed_origins: origins(config)?,
         };
         let public = rpc::App::new(rpc::services(&ctx, &config.limits), setup).await?;
@@ -141,6 +146,7 @@ impl App {
                 .run(ctx.store.clone(), ctx.ledgers.clone(), stop_rest.clone());
         let mut rest = vec![
             tokio::spawn(timer),
+            tokio::spawn(ctx.payments.clone().run(stop_rest.clone())),
             tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
         ];
         if let Some((server, handle, _)) = metrics {
@@ -241,7 +247,11 @@ impl App {
     }
 }
 
-fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
+fn context(
+    config: &Config,
+    store: SharedStore,
+    providers: Providers,
+) -> Result<Context, StartError> {
     let env: SharedEnv = Arc::new(SystemEnv);
     let in_data = config
         .store
@@ -253,11 +263,20 @@ fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
         None => Keys::generate()?,
     };
     let keys = Arc::new(keys);
+    let ledgers = Registry::new(
+        env.clone(),
+        store.clone(),
+        ProcessId::new(env.uuid()),
+        projectors::consumers(&store),
+    );
+    let (payer_env, payer_store) = (env.clone(), store.clone());
+    let payments = PaymentRunner::new(payer_env, payer_store, ledgers.clone(), providers);
     Ok(Context {
-        ledgers: Registry::new(env.clone(), store.clone(), ProcessId::new(env.uuid())),
+        ledgers,
         timer: Timer::new(env.clone()),
         env,
         store,
+        payments,
         passwords: Arc::new(Passwords::start(config.auth.password_cost())?),
         tokens: Arc::new(AccessTokens::new(keys.clone())?),
         keys,

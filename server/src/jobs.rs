@@ -1,9 +1,11 @@
-//! Work that nobody calls for: opening and closing drops in time, going on with what dead processes left.
+//! Work that nobody calls for: opening and closing drops in time, going on with payments and with what dead processes left.
 
+pub mod payments;
 pub mod sweeper;
 #[cfg(test)]
 mod tests;
 pub mod timer;
 
+pub use payments::PaymentRunner;
 pub use sweeper::sweep;
 pub use timer::Timer;

@@ -8,6 +8,7 @@ pub mod store;
 
 pub mod auth;
 pub mod payments;
+pub mod projectors;
 pub mod service;
 
 pub mod jobs;

@@ -31,7 +31,7 @@ pub(super) fn placed(placed: &Placed) -> v1::PlaceOrderResponse {
             ledger_id: row.drop_id.to_string(),
             seq: seq(row.proof.seq),
             index: i32::try_from(row.proof.index).unwrap_or(i32::MAX),
-            record_hash: row.proof_hash.to_vec().into(),
+            record_hash: placed.proof_hash.to_vec().into(),
         }),
     }
 }

@@ -143,12 +143,12 @@ pub(super) fn ids(drop_id: &str, order_id: &str) -> Result<(DropId, OrderId), Er
 }
 
 /// Reads which order, and how new the answer must be.
-pub(super) fn get(request: &v1::GetOrderRequest) -> Result<(DropId, OrderId, i64), Error> {
+pub(super) fn get(request: &v1::GetOrderRequest) -> Result<(DropId, OrderId, u64), Error> {
     let mut found = Violations::default();
     let drop_id = found.check("drop_id", fields::id(&request.drop_id));
     let order_id = found.check("order_id", fields::id(&request.order_id));
     let min_seq = found.check("min_seq", fields::number(request.min_seq, 0..=i64::MAX));
-    let asked = (|| Some((drop_id?, order_id?, min_seq?)))();
+    let asked = (|| Some((drop_id?, order_id?, min_seq?.unsigned_abs())))();
     asked.ok_or_else(|| found.into())
 }
 

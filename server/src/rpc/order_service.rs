@@ -8,7 +8,7 @@ use super::{
     stream::{Frames, Streams},
     time_left,
 };
-use crate::service::{Context, order_lists, orders};
+use crate::service::{Context, order_lists, order_watch::OrderWatch, orders};
 
 /// Serves orders.
 #[derive(Debug)]
@@ -127,10 +127,12 @@ impl OrderService for OrderRpc {
         &self,
         request: Request<v1::WatchOrderRequest>,
     ) -> Result<Response<Self::WatchOrderStream>, Status> {
-        let (caller, ctx) = (caller(&request)?.account_id, &self.ctx);
+        let (caller, left) = (caller(&request)?.account_id, time_left(&request));
+        let ctx = &self.ctx;
         let (resume, after) = order_request::watch(&ctx.keys, caller, request.get_ref())?;
         let open = self.streams.open(&request, ctx.env.now())?;
-        let watch = orders::watch(ctx, caller, resume.drop_id, resume.order_id).await?;
+        let (drop_id, order_id) = (resume.drop_id, resume.order_id);
+        let watch = OrderWatch::begin(ctx, caller, drop_id, order_id, left).await?;
         let watch = match after {
             Some(place) => watch.starting_after(place)?,
             None => watch,

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     auth::Keys,
     env::SharedEnv,
-    service::{Context, Error, orders::OrderWatch},
+    service::{Context, Error, order_watch::OrderWatch},
     store::orders::{LedgerPlace, OrderRow},
 };
 

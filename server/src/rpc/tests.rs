@@ -125,6 +125,7 @@ fn setup(limits: Limits) -> Setup {
         verify: Arc::new(verify),
         readiness: Readiness::default(),
         jwks: serde_json::json!({"keys": []}),
+        web: axum::Router::new(),
         allowed_origins: vec![HeaderValue::from_static("https://shop.example")],
     }
 }

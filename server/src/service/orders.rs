@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
-use super::{Context, Error, Result, refusals, requests::Fingerprint};
+use super::{Context, Error, OrderWatch, Result, refusals, requests::Fingerprint};
 use crate::{
     domain::{
         AccountId, DropId, ItemId, Money, OrderId, RequestId, order::OrderState,
         payment::PaymentMethod, reason::Reason,
     },
     ledger::{
-        Answer, Call, Command, LedgerError, Line, Method, OrderView, Refusal,
-        command::PayBy,
+        Answer, Call, Command, LedgerError, Line, Method, OrderView, PayBy, Refusal,
         receipt::{self, Receipt},
     },
-    store::orders::{LedgerPlace, OrderRow, OrderRowLine},
+    store::orders::OrderRow,
 };
+
+/// How long a call waits for the provider's word; after that the buyer watches the order.
+const PAYMENT_WAIT: Duration = Duration::from_secs(8);
+/// What is left of the caller's time for the answer to arrive.
+const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
 /// What a buyer wants.
 #[derive(Debug, Clone)]
@@ -27,49 +31,10 @@ pub struct PlaceOrder {
     pub lines: Vec<Line>,
     /// What the buyer expects to pay.
     pub expected_total: Option<Money>,
-    /// How to pay at once.
+    /// By what to pay at once; without it the order waits for [`pay`].
     pub payment_method: Option<PaymentMethod>,
     /// 0 on the first try.
     pub retry_count: i32,
-}
-
-/// How a buyer wants to pay for a held order.
-#[derive(Debug, Clone)]
-pub struct PayOrder {
-    /// The client's key.
-    pub request_id: RequestId,
-    /// Of which drop.
-    pub drop_id: DropId,
-    /// Which order.
-    pub order_id: OrderId,
-    /// How.
-    pub payment_method: PaymentMethod,
-    /// 0 on the first try.
-    pub retry_count: i32,
-}
-
-/// What a creator gives back.
-#[derive(Debug, Clone)]
-pub struct RefundOrder {
-    /// The client's key.
-    pub request_id: RequestId,
-    /// Of which drop, one of the caller's.
-    pub drop_id: DropId,
-    /// Which order.
-    pub order_id: OrderId,
-    /// Why; may be empty.
-    pub reason: String,
-    /// Whether its units are for sale again.
-    pub restock: bool,
-}
-
-/// An order just placed.
-#[derive(Debug, Clone)]
-pub struct Placed {
-    /// The order.
-    pub order: OrderRow,
-    /// Units left of the ordered items, in the order of the lines.
-    pub stock_left: Vec<(ItemId, i64)>,
 }
 
 impl PlaceOrder {
@@ -83,17 +48,32 @@ impl PlaceOrder {
                 .bytes(line.item_id.as_bytes())
                 .number(i64::from(line.quantity));
         }
-        match self.expected_total {
-            Some(total) => print
+        if let Some(total) = self.expected_total {
+            print = print
                 .text(total.currency.as_str())
-                .number(total.amount_minor),
+                .number(total.amount_minor);
+        }
+        match &self.payment_method {
+            Some(method) => print.text(method.expose()),
             None => print,
         }
         .finish()
     }
 }
 
-/// Holds units for the caller, and sells them if they cost nothing. Durable when it returns.
+/// A placed order, and what is left.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The order.
+    pub order: OrderRow,
+    /// Units left of the ordered items, in the order of the lines.
+    pub stock_left: Vec<(ItemId, i64)>,
+    /// Hash of the record that holds the order's proof.
+    pub proof_hash: [u8; 32],
+}
+
+/// Holds units for the caller, sells them if they cost nothing, and begins to pay if it is said how. The hold is durable when this
+/// returns; a payment is waited for, but not for ever.
 ///
 /// # Errors
 /// As `PlaceOrder` of the contract.
@@ -103,13 +83,13 @@ pub async fn place(
     wish: PlaceOrder,
     time_left: Duration,
 ) -> Result<Placed> {
+    let until = ctx.env.now() + time_left;
     let call = Call {
         caller_id: caller,
         method: Method::PlaceOrder,
         request_id: Some(wish.request_id),
         fingerprint: wish.fingerprint(),
     };
-    let order_id = OrderId::new(ctx.env.uuid());
     let PlaceOrder {
         request_id,
         drop_id,
@@ -120,28 +100,176 @@ pub async fn place(
     } = wish;
     let command = Command::PlaceOrder {
         call,
-        order_id,
+        order_id: OrderId::new(ctx.env.uuid()),
         lines: lines.clone(),
         expected_total,
-        pay_by: payment_method.map(pay_by),
+        pay_by: payment_method.map(|it| pay_by(ctx, it)).transpose()?,
         retry_count,
     };
-    match ctx.ledgers.call(drop_id, command, time_left).await {
-        Ok((_, Answer::Order(view))) => Ok(Placed {
-            order: row(drop_id, &view),
-            stock_left: view.stock_left,
-        }),
+    let view = match ctx.ledgers.call(drop_id, command, time_left).await {
+        Ok((_, Answer::Order(view))) => *view,
         Ok((ledger, Answer::Refused(Refusal::UnknownItem(_)))) => {
-            Err(refusals::unknown_items(&ledger.drop, &lines))
+            return Err(refusals::unknown_items(&ledger.drop, &lines));
         }
         Ok((_, Answer::Refused(refusal))) => {
-            Err(refusals::refused(drop_id, Some(request_id), refusal))
+            return Err(refusals::refused(drop_id, Some(request_id), refusal));
         }
-        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => Err(Error::Internal(
-            "PlaceOrder was answered with a drop".to_owned(),
-        )),
-        Err(error) => Err(refusals::no_answer(drop_id, error)),
+        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => {
+            return Err(Error::Internal("not answered with an order".to_owned()));
+        }
+        Err(error) => return Err(refusals::no_answer(drop_id, error)),
+    };
+    let (order, proof_hash) = paid_or_waiting(ctx, caller, drop_id, &view, until).await;
+    Ok(Placed {
+        order,
+        stock_left: view.stock_left,
+        proof_hash,
+    })
+}
+
+/// How a buyer wants to pay.
+#[derive(Debug, Clone)]
+pub struct PayOrder {
+    /// The client's key.
+    pub request_id: RequestId,
+    /// The order's drop.
+    pub drop_id: DropId,
+    /// Which order.
+    pub order_id: OrderId,
+    /// By what.
+    pub payment_method: PaymentMethod,
+    /// 0 on the first try.
+    pub retry_count: i32,
+}
+
+/// Begins to pay for the caller's held order, and waits for the provider's word, but not for ever.
+///
+/// # Errors
+/// As `PayOrder` of the contract.
+pub async fn pay(
+    ctx: &Context,
+    caller: AccountId,
+    wish: PayOrder,
+    time_left: Duration,
+) -> Result<OrderRow> {
+    let until = ctx.env.now() + time_left;
+    let (drop_id, order_id) = (wish.drop_id, wish.order_id);
+    let print = Fingerprint::new("PayOrder").bytes(order_id.as_bytes());
+    let call = Call {
+        caller_id: caller,
+        method: Method::PayOrder,
+        request_id: Some(wish.request_id),
+        fingerprint: print.text(wish.payment_method.expose()).finish(),
+    };
+    let command = Command::PayOrder {
+        call,
+        order_id,
+        pay_by: pay_by(ctx, wish.payment_method)?,
+        retry_count: wish.retry_count,
+    };
+    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
+    let (order, _) = paid_or_waiting(ctx, caller, drop_id, &view, until).await;
+    Ok(order)
+}
+
+fn pay_by(ctx: &Context, method: PaymentMethod) -> Result<PayBy> {
+    let provider = ctx.payments.providers().chosen().ok_or_else(|| {
+        Error::invalid(
+            "payment_method",
+            "must be empty: this server takes no payments",
+        )
+    })?;
+    Ok(PayBy {
+        provider: provider.to_owned(),
+        method,
+    })
+}
+
+/// The order once its payment has come to something, or when the time is up. Its record's proof comes along.
+async fn paid_or_waiting(
+    ctx: &Context,
+    caller: AccountId,
+    drop_id: DropId,
+    view: &OrderView,
+    until: crate::domain::Timestamp,
+) -> (OrderRow, [u8; 32]) {
+    let order = view.order.row(drop_id, &view.terms);
+    let left = until.since(ctx.env.now()).saturating_sub(ANSWER_MARGIN);
+    if !is_paying(order.state) || left.is_zero() {
+        return (order, view.proof_hash);
     }
+    let watching = async {
+        let mut watch = OrderWatch::begin(ctx, caller, drop_id, order.order_id, left).await?;
+        loop {
+            let newest = watch.newest().await?;
+            if !is_paying(newest.order.state) {
+                return Ok::<_, Error>(newest);
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = watching => outcome.ok(),
+        () = ctx.env.sleep(left.min(PAYMENT_WAIT)) => None,
+    };
+    match outcome {
+        Some(newest) => (newest.order.row(drop_id, &newest.terms), newest.proof_hash),
+        // The hold is there, and the payment goes on: the buyer asks again.
+        None => (order, view.proof_hash),
+    }
+}
+
+const fn is_paying(state: OrderState) -> bool {
+    matches!(
+        state,
+        OrderState::PaymentPending | OrderState::PaymentUnknown
+    )
+}
+
+/// Why money goes back.
+#[derive(Debug, Clone)]
+pub struct RefundOrder {
+    /// The client's key.
+    pub request_id: RequestId,
+    /// The order's drop.
+    pub drop_id: DropId,
+    /// Which order.
+    pub order_id: OrderId,
+    /// Why, for the record.
+    pub reason: String,
+    /// Whether its units are for sale again.
+    pub restock: bool,
+}
+
+/// Gives the money of a paid order of the caller's drop back.
+///
+/// # Errors
+/// As `RefundOrder` of the contract.
+pub async fn refund(
+    ctx: &Context,
+    caller: AccountId,
+    wish: RefundOrder,
+    time_left: Duration,
+) -> Result<OrderRow> {
+    let (drop_id, order_id) = (wish.drop_id, wish.order_id);
+    super::drops::owned(ctx, caller, drop_id).await?;
+    let print = Fingerprint::new("RefundOrder")
+        .bytes(order_id.as_bytes())
+        .text(&wish.reason)
+        .number(i64::from(wish.restock));
+    let call = Call {
+        caller_id: caller,
+        method: Method::RefundOrder,
+        request_id: Some(wish.request_id),
+        fingerprint: print.finish(),
+    };
+    let command = Command::RefundOrder {
+        call,
+        order_id,
+        reason: wish.reason,
+        restock: wish.restock,
+    };
+    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
+    Ok(view.order.row(drop_id, &view.terms))
 }
 
 /// Gives the caller's hold back. Repeating is harmless.
@@ -164,17 +292,13 @@ pub async fn cancel(
         request_id: None,
         fingerprint,
     };
-    on_order(
-        ctx,
-        drop_id,
-        order_id,
-        Command::CancelOrder { call, order_id },
-        time_left,
-    )
-    .await
+    let command = Command::CancelOrder { call, order_id };
+    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
+    Ok(view.order.row(drop_id, &view.terms))
 }
 
-/// Reads an order of the caller, or of the caller's drop.
+/// Reads an order of the caller, or of the caller's drop, at least as new as `min_seq`. A ledger in memory answers from its fold, others
+/// from the order's row if that is new enough.
 ///
 /// # Errors
 /// As `GetOrder` of the contract.
@@ -183,20 +307,37 @@ pub async fn get(
     caller: AccountId,
     drop_id: DropId,
     order_id: OrderId,
-    _min_seq: i64,
+    min_seq: u64,
     time_left: Duration,
 ) -> Result<OrderRow> {
-    on_order(
-        ctx,
-        drop_id,
+    if !ctx.ledgers.is_open(drop_id)
+        && let Some(row) = ctx.store.get_order(order_id).await?
+        && row.drop_id == drop_id
+        && row.updated.seq >= min_seq
+    {
+        return if row.buyer_id == caller || row.creator_id == caller {
+            Ok(row)
+        } else {
+            Err(unknown(order_id))
+        };
+    }
+    let view = from_fold(ctx, caller, drop_id, order_id, time_left).await?;
+    Ok(view.order.row(drop_id, &view.terms))
+}
+
+/// Reads an order from its ledger's fold.
+pub(super) async fn from_fold(
+    ctx: &Context,
+    caller_id: AccountId,
+    drop_id: DropId,
+    order_id: OrderId,
+    time_left: Duration,
+) -> Result<OrderView> {
+    let command = Command::GetOrder {
+        caller_id,
         order_id,
-        Command::GetOrder {
-            caller_id: caller,
-            order_id,
-        },
-        time_left,
-    )
-    .await
+    };
+    on_order(ctx, drop_id, order_id, command, time_left).await
 }
 
 /// Makes the receipt of the caller's order, from its record in the store.
@@ -210,21 +351,16 @@ pub async fn receipt(
     order_id: OrderId,
     time_left: Duration,
 ) -> Result<Receipt> {
-    let order = get(ctx, caller, drop_id, order_id, 0, time_left).await?;
-    if order.buyer_id != caller {
-        return Err(Error::not_found(Reason::OrderNotFound, "order", order_id));
+    let view = from_fold(ctx, caller, drop_id, order_id, time_left).await?;
+    if view.order.buyer_id != caller {
+        return Err(unknown(order_id));
     }
     let ledger = ctx
         .ledgers
         .ledger(drop_id)
         .await
         .map_err(|error| refusals::no_answer(drop_id, error))?;
-    let proof = order.proof;
-    let at = crate::ledger::state::Position {
-        seq: proof.seq,
-        index: proof.index,
-        recorded_at: order.created_at,
-    };
+    let at = view.order.proof;
     let records = ctx.store.read_from(drop_id, at.seq, 1).await?;
     let missing = || Error::not_found(Reason::ReceiptNotFound, "receipt", order_id);
     let record = records.first().ok_or_else(missing)?;
@@ -237,23 +373,27 @@ async fn on_order(
     order_id: OrderId,
     command: Command,
     time_left: Duration,
-) -> Result<OrderRow> {
-    let unknown = || Error::not_found(Reason::OrderNotFound, "order", order_id);
+) -> Result<OrderView> {
+    let request_id = command.request_id();
     match ctx.ledgers.call(drop_id, command, time_left).await {
-        Ok((_, Answer::Order(view))) => Ok(row(drop_id, &view)),
+        Ok((_, Answer::Order(view))) => Ok(*view),
         Ok((_, Answer::Refused(refusal))) => Err(with_order_id(
-            refusals::refused(drop_id, None, refusal),
+            refusals::refused(drop_id, request_id, refusal),
             order_id,
         )),
-        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => Err(Error::Internal(
-            "an order's call was answered with a drop".to_owned(),
-        )),
+        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => {
+            Err(Error::Internal("not answered with an order".to_owned()))
+        }
         // No ledger, no order. Whether there is a drop is nobody's business here.
-        Err(LedgerError::NotFrozen(_) | LedgerError::UnknownDrop) => Err(unknown()),
+        Err(LedgerError::NotFrozen(_) | LedgerError::UnknownDrop) => Err(unknown(order_id)),
         Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
             Err(refusals::no_answer(drop_id, error))
         }
     }
+}
+
+fn unknown(order_id: OrderId) -> Error {
+    Error::not_found(Reason::OrderNotFound, "order", order_id)
 }
 
 fn with_order_id(mut error: Error, order_id: OrderId) -> Error {
@@ -261,182 +401,4 @@ fn with_order_id(mut error: Error, order_id: OrderId) -> Error {
         metadata.push(("orderId", order_id.to_string()));
     }
     error
-}
-
-/// Begins to pay.
-///
-/// # Errors
-/// As `PayOrder` of the contract.
-pub async fn pay(
-    ctx: &Context,
-    caller: AccountId,
-    wish: PayOrder,
-    time_left: Duration,
-) -> Result<OrderRow> {
-    let order_id = wish.order_id;
-    let print = Fingerprint::new("PayOrder")
-        .bytes(order_id.as_bytes())
-        .text(wish.payment_method.expose());
-    let call = Call {
-        caller_id: caller,
-        method: Method::PayOrder,
-        request_id: Some(wish.request_id),
-        fingerprint: print.finish(),
-    };
-    let command = Command::PayOrder {
-        call,
-        order_id,
-        pay_by: pay_by(wish.payment_method),
-        retry_count: wish.retry_count,
-    };
-    on_order(ctx, wish.drop_id, order_id, command, time_left).await
-}
-
-/// Gives the money back.
-///
-/// # Errors
-/// As `RefundOrder` of the contract.
-pub async fn refund(
-    ctx: &Context,
-    caller: AccountId,
-    wish: RefundOrder,
-    time_left: Duration,
-) -> Result<OrderRow> {
-    super::drops::owned(ctx, caller, wish.drop_id).await?;
-    let order_id = wish.order_id;
-    let print = Fingerprint::new("RefundOrder")
-        .bytes(order_id.as_bytes())
-        .text(&wish.reason)
-        .number(i64::from(wish.restock));
-    let call = Call {
-        caller_id: caller,
-        method: Method::RefundOrder,
-        request_id: Some(wish.request_id),
-        fingerprint: print.finish(),
-    };
-    let command = Command::RefundOrder {
-        call,
-        order_id,
-        reason: wish.reason,
-        restock: wish.restock,
-    };
-    on_order(ctx, wish.drop_id, order_id, command, time_left).await
-}
-
-fn pay_by(method: PaymentMethod) -> PayBy {
-    let provider = "test".to_owned();
-    PayBy { provider, method }
-}
-
-fn row(drop_id: DropId, view: &OrderView) -> OrderRow {
-    let (order, terms) = (&view.order, &view.terms);
-    let place = |at: crate::ledger::state::Position| LedgerPlace {
-        seq: at.seq,
-        index: at.index,
-    };
-    let line = |line: &Line| OrderRowLine {
-        item_id: line.item_id,
-        quantity: line.quantity,
-        unit_price_minor: terms
-            .item(line.item_id)
-            .map_or(0, |item| item.unit_price_minor),
-    };
-    let error = order
-        .payment_error
-        .filter(|_| order.state == OrderState::Held);
-    OrderRow {
-        order_id: order.order_id,
-        drop_id,
-        buyer_id: order.buyer_id,
-        creator_id: terms.creator_id,
-        lines: order.lines.iter().map(line).collect(),
-        currency: terms.currency,
-        total_minor: order.total_minor,
-        state: order.state,
-        hold_expires_at: order.hold_expires_at,
-        created_at: order.created_at,
-        updated_at: order.updated.recorded_at,
-        updated: place(order.updated),
-        proof: place(order.proof),
-        proof_hash: view.proof_hash,
-        attempts: order.attempts,
-        action_url: order.action_url.as_deref().map(str::to_owned),
-        payment_error: error.map(|reason| reason.as_str().to_owned()),
-    }
-}
-
-/// Versions of an order as they come. A stand-in that looks again and again.
-#[derive(Debug)]
-pub struct OrderWatch {
-    ctx: Context,
-    caller: AccountId,
-    drop_id: DropId,
-    order_id: OrderId,
-    seen: Option<LedgerPlace>,
-}
-
-/// Watches an order.
-///
-/// # Errors
-/// As `WatchOrder` of the contract.
-pub async fn watch(
-    ctx: &Context,
-    caller: AccountId,
-    drop_id: DropId,
-    order_id: OrderId,
-) -> Result<OrderWatch> {
-    get(ctx, caller, drop_id, order_id, 0, Duration::from_secs(5)).await?;
-    Ok(OrderWatch {
-        ctx: ctx.clone(),
-        caller,
-        drop_id,
-        order_id,
-        seen: None,
-    })
-}
-
-impl OrderWatch {
-    /// Only what comes after `place`.
-    ///
-    /// # Errors
-    /// `RESUME_TOKEN_EXPIRED` if the ledger does not reach so far.
-    pub fn starting_after(self, place: LedgerPlace) -> Result<Self> {
-        Ok(Self {
-            seen: Some(place),
-            ..self
-        })
-    }
-
-    /// The next version: the newest one first, then all that follow.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE`.
-    pub async fn next(&mut self) -> Result<OrderRow> {
-        loop {
-            let wait = Duration::from_secs(5);
-            let (caller, drop_id, order_id) = (self.caller, self.drop_id, self.order_id);
-            let command = Command::GetOrder {
-                caller_id: caller,
-                order_id,
-            };
-            let answer = self.ctx.ledgers.call(drop_id, command, wait).await;
-            let Ok((_, Answer::Order(mut view))) = answer else {
-                return Err(Error::Internal("stand-in".to_owned()));
-            };
-            let place = |order: &crate::ledger::state::Order| LedgerPlace {
-                seq: order.updated.seq,
-                index: order.updated.index,
-            };
-            if self.seen.is_none_or(|seen| seen < place(&view.order)) {
-                while let (Some(seen), Some(before)) = (self.seen, view.order.previous.clone())
-                    && place(&before) > seen
-                {
-                    view.order = before;
-                }
-                self.seen = Some(place(&view.order));
-                return Ok(row(drop_id, &view));
-            }
-            self.ctx.env.sleep(Duration::from_millis(20)).await;
-        }
-    }
 }

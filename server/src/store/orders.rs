@@ -63,8 +63,6 @@ pub struct OrderRow {
     pub updated: LedgerPlace,
     /// The entry that a receipt proves.
     pub proof: LedgerPlace,
-    /// Hash of that entry's record.
-    pub proof_hash: [u8; 32],
     /// Payment attempts so far.
     pub attempts: i32,
     /// Where the buyer has to go; while the state is ACTION_REQUIRED.

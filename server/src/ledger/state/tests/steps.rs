@@ -321,7 +321,10 @@ impl Trio {
         let salts = Salts::new(&self.secret);
         let stored = record::build(&self.state, &salts, author, start, entries, encoded);
         self.state.commit(stored.hash, stored.recorded_at);
-        assert_eq!(record::fold(&mut self.twin, &stored).unwrap(), entries);
+        assert_eq!(
+            record::fold(&mut self.twin, &stored).unwrap().entries,
+            entries
+        );
     }
 
     /// All that shows of the state agrees with the recount.
