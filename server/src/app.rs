@@ -120,7 +120,7 @@ impl App {
             web: webhooks::router(ctx.clone()).merge(payments.web()),
             allowed_origins: origins(config)?,
         };
-        let public = rpc::App::new(rpc::services(&ctx), setup).await?;
+        let public = rpc::App::new(rpc::services(&ctx, &config.limits), setup).await?;
 
         let listen = config.server.listen;
         let busy = |flag, address| {

@@ -5,6 +5,7 @@ mod claims;
 pub mod context;
 pub mod drops;
 pub mod error;
+pub mod order_lists;
 pub mod order_watch;
 pub mod orders;
 mod refusals;
