@@ -12,6 +12,8 @@ const SECRET: &[&str] = &[
     ".livedrop.v1.SignInRequest",
     ".livedrop.v1.RefreshTokenRequest",
     ".livedrop.v1.SignOutRequest",
+    ".livedrop.v1.PlaceOrderRequest",
+    ".livedrop.v1.PayOrderRequest",
     ".livedrop.internal.v1.StoredEntry",
     ".livedrop.internal.v1.TermsFrozen",
     ".livedrop.internal.v1.PaymentStarted",

@@ -125,6 +125,16 @@ mod tests {
             tokens: Some(tokens),
         };
         assert!(!format!("{response:?}").contains("s3cret"));
+        let place = v1::PlaceOrderRequest {
+            payment_method: "pm_s3cret".into(),
+            ..Default::default()
+        };
+        let pay = v1::PayOrderRequest {
+            payment_method: "pm_s3cret".into(),
+            ..Default::default()
+        };
+        let printed = format!("{place:?} {pay:?}");
+        assert!(!printed.contains("s3cret"), "{printed}");
     }
 
     /// Stored ledgers are hashed over these bytes: if this test fails, the change is wrong, not the test.

@@ -24,8 +24,10 @@ use crate::{
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{self, Outbox, Timer, relay},
+    jobs::{self, Outbox, PaymentRunner, Timer, relay},
     ledger::Registry,
+    payments::Providers,
+    projectors,
     rpc::{self, Readiness, serve},
     service::Context,
     store::{
@@ -33,7 +35,7 @@ use crate::{
         embedded::{EmbeddedStore, Options},
     },
     telemetry,
-    web::metrics::MetricsServer,
+    web::{metrics::MetricsServer, webhooks},
 };
 
 /// The key file's name in the data directory.
@@ -54,6 +56,8 @@ pub struct Parts {
     pub sinks: Vec<Arc<dyn EventSink>>,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
+    /// Who takes payments, instead of those that the settings name.
+    pub providers: Providers,
 }
 
 /// A running server.
@@ -103,13 +107,14 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
-        let ctx = context(config, store, Sinks::new(parts.sinks))?;
+        let ctx = context(config, store, parts.providers, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
             verify: verify(&ctx),
             readiness: readiness.clone(),
             jwks: ctx.keys.jwks(),
+            web: webhooks::router(ctx.clone()),
             allowed_origins: origins(config)?,
         };
         let public = rpc::App::new(rpc::services(&ctx), setup).await?;
@@ -144,6 +149,7 @@ impl App {
                 .run(ctx.store.clone(), ctx.ledgers.clone(), stop_rest.clone());
         let mut rest = vec![
             tokio::spawn(timer),
+            tokio::spawn(ctx.payments.clone().run(stop_rest.clone())),
             tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
             tokio::spawn(relay::run(ctx.outbox.clone(), stop_rest.clone())),
         ];
@@ -245,7 +251,12 @@ impl App {
     }
 }
 
-fn context(config: &Config, store: SharedStore, sinks: Sinks) -> Result<Context, StartError> {
+fn context(
+    config: &Config,
+    store: SharedStore,
+    providers: Providers,
+    sinks: Sinks,
+) -> Result<Context, StartError> {
     let env: SharedEnv = Arc::new(SystemEnv);
     let in_data = config
         .store
@@ -257,12 +268,21 @@ fn context(config: &Config, store: SharedStore, sinks: Sinks) -> Result<Context,
         None => Keys::generate()?,
     };
     let keys = Arc::new(keys);
+    let ledgers = Registry::new(
+        env.clone(),
+        store.clone(),
+        ProcessId::new(env.uuid()),
+        projectors::consumers(&store, &sinks),
+    );
+    let (payer_env, payer_store) = (env.clone(), store.clone());
+    let payments = PaymentRunner::new(payer_env, payer_store, ledgers.clone(), providers);
     Ok(Context {
-        ledgers: Registry::new(env.clone(), store.clone(), ProcessId::new(env.uuid())),
+        ledgers,
         timer: Timer::new(env.clone()),
         outbox: Outbox::new(env.clone(), store.clone(), sinks),
         env,
         store,
+        payments,
         passwords: Arc::new(Passwords::start(config.auth.password_cost())?),
         tokens: Arc::new(AccessTokens::new(keys.clone())?),
         keys,

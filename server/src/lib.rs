@@ -10,6 +10,7 @@ pub mod events;
 
 pub mod auth;
 pub mod payments;
+pub mod projectors;
 pub mod service;
 
 pub mod jobs;

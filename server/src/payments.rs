@@ -2,8 +2,10 @@
 //! the ledger.
 
 pub mod provider;
+pub mod providers;
 
 pub use provider::{
     AttemptKey, Charge, Payment, PaymentStatus, Provider, ProviderError, Refund, RefundStatus,
     SharedProvider, WebhookError, WebhookEvent,
 };
+pub use providers::Providers;

@@ -81,7 +81,7 @@ fn all() -> Vec<(Happened, Option<&'static str>)> {
         attempt: 1,
         amount_minor: 1_500,
         provider: "test".to_owned(),
-        payment_method: text(),
+        payment_method: crate::domain::payment::PaymentMethod::stored(text()),
     };
     let failed = Happened::PaymentFailed {
         order_id: order,

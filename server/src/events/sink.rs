@@ -29,6 +29,12 @@ impl Sinks {
     pub fn new(sinks: Vec<Arc<dyn EventSink>>) -> Self {
         Self(sinks.into())
     }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 #[async_trait]

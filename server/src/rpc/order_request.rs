@@ -8,7 +8,11 @@ use super::fields;
 use crate::{
     domain::{DropId, Money, OrderId},
     ledger::Line,
-    service::{Error, orders::PlaceOrder, violations::Violations},
+    service::{
+        Error,
+        orders::{PayOrder, PlaceOrder, RefundOrder},
+        violations::Violations,
+    },
 };
 
 /// Reads an order to be placed.
@@ -22,12 +26,17 @@ pub(super) fn place(request: v1::PlaceOrderRequest) -> Result<PlaceOrder, Error>
     );
     let lines = lines(&request.lines, &mut found);
     let expected_total = expected_total(request.expected_total.as_ref(), &mut found);
+    let payment_method = match request.payment_method.as_str() {
+        "" => Some(None),
+        token => found.check("payment_method", token.parse()).map(Some),
+    };
     let wish = (|| {
         Some(PlaceOrder {
             request_id: request_id?,
             drop_id: drop_id?,
             lines: lines?,
             expected_total: expected_total?,
+            payment_method: payment_method?,
             retry_count: retry_count?,
         })
     })();
@@ -73,6 +82,48 @@ fn expected_total(total: Option<&v1::Money>, found: &mut Violations) -> Option<O
     }
 }
 
+/// Reads an order to be paid.
+pub(super) fn pay(request: &v1::PayOrderRequest) -> Result<PayOrder, Error> {
+    let mut found = Violations::default();
+    let request_id = found.check("request_id", fields::id(&request.request_id));
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let order_id = found.check("order_id", fields::id(&request.order_id));
+    let payment_method = found.check("payment_method", request.payment_method.parse());
+    let retry_count = found.check(
+        "retry_count",
+        fields::number(request.retry_count, 0..=i32::MAX),
+    );
+    let wish = (|| {
+        Some(PayOrder {
+            request_id: request_id?,
+            drop_id: drop_id?,
+            order_id: order_id?,
+            payment_method: payment_method?,
+            retry_count: retry_count?,
+        })
+    })();
+    wish.ok_or_else(|| found.into())
+}
+
+/// Reads an order to be refunded.
+pub(super) fn refund(request: v1::RefundOrderRequest) -> Result<RefundOrder, Error> {
+    let mut found = Violations::default();
+    let request_id = found.check("request_id", fields::id(&request.request_id));
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let order_id = found.check("order_id", fields::id(&request.order_id));
+    let reason = found.check("reason", fields::text(request.reason, 0..=200, false));
+    let wish = (|| {
+        Some(RefundOrder {
+            request_id: request_id?,
+            drop_id: drop_id?,
+            order_id: order_id?,
+            reason: reason?,
+            restock: request.restock,
+        })
+    })();
+    wish.ok_or_else(|| found.into())
+}
+
 /// Reads the ids that name an order.
 pub(super) fn ids(drop_id: &str, order_id: &str) -> Result<(DropId, OrderId), Error> {
     let mut found = Violations::default();
@@ -81,14 +132,12 @@ pub(super) fn ids(drop_id: &str, order_id: &str) -> Result<(DropId, OrderId), Er
     drop_id.zip(order_id).ok_or_else(|| found.into())
 }
 
-/// Reads `GetOrder`. `min_seq` is checked only: the fold that answers has every record.
-pub(super) fn get(request: &v1::GetOrderRequest) -> Result<(DropId, OrderId), Error> {
+/// Reads `GetOrder`: whose, which, and how new.
+pub(super) fn get(request: &v1::GetOrderRequest) -> Result<(DropId, OrderId, u64), Error> {
     let mut found = Violations::default();
     let drop_id = found.check("drop_id", fields::id(&request.drop_id));
     let order_id = found.check("order_id", fields::id(&request.order_id));
     let min_seq = found.check("min_seq", fields::number(request.min_seq, 0..=i64::MAX));
-    drop_id
-        .zip(order_id)
-        .filter(|_| min_seq.is_some())
-        .ok_or_else(|| found.into())
+    let wish = (|| Some((drop_id?, order_id?, min_seq?.unsigned_abs())))();
+    wish.ok_or_else(|| found.into())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     env::SharedEnv,
-    jobs::{Outbox, Timer},
+    jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
     store::SharedStore,
 };
@@ -23,6 +23,8 @@ pub struct Context {
     pub tokens: Arc<AccessTokens>,
     /// Authenticates refresh tokens and page tokens.
     pub keys: Arc<Keys>,
+    /// Goes on with payments; knows the providers.
+    pub payments: PaymentRunner,
     /// The open ledgers.
     pub ledgers: Registry,
     /// Wakes drops in time.

@@ -367,7 +367,7 @@ pub async fn cancel(
 }
 
 /// Refuses callers who are not the drop's creator.
-async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
+pub(super) async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
     let creator_id = match ctx.ledgers.ledger(drop_id).await {
         Ok(ledger) => ledger.drop.creator_id,
         Err(LedgerError::NotFrozen(drop)) => drop.creator_id,
@@ -409,7 +409,7 @@ fn answered(
             ledger: Some(view),
         }),
         Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, request_id, refusal)),
-        Ok((_, Answer::Order(_))) => Err(Error::Internal(
+        Ok((_, Answer::Order(_) | Answer::Attempt(_))) => Err(Error::Internal(
             "a drop's call was answered with an order".to_owned(),
         )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),

@@ -90,15 +90,29 @@ const WALLS: &[Wall] = &[
         inside: &["service"],
         except: &[],
         rule: KnowsOnly(&[
-            "auth", "domain", "env", "jobs", "ledger", "service", "store",
+            "auth", "domain", "env", "jobs", "ledger", "payments", "service", "store",
         ]),
         reason: "use cases don't know how they are called or started",
     },
     Wall {
         inside: &["jobs"],
         except: &[],
-        rule: KnowsOnly(&["domain", "env", "events", "jobs", "ledger", "store"]),
-        reason: "jobs stand on the ledger, storage and events; use cases stand on them",
+        rule: KnowsOnly(&[
+            "domain", "env", "events", "jobs", "ledger", "payments", "store",
+        ]),
+        reason: "jobs stand on the ledger, storage, payments and events; use cases stand on them",
+    },
+    Wall {
+        inside: &["payments"],
+        except: &[],
+        rule: KnowsOnly(&["domain", "env", "payments", "payments_conformance"]),
+        reason: "a payment provider knows neither stock nor orders: what a payment means is the ledger's",
+    },
+    Wall {
+        inside: &["projectors"],
+        except: &[],
+        rule: KnowsOnly(&["domain", "events", "ledger", "projectors", "store"]),
+        reason: "what is derived from ledgers rests on nothing else",
     },
     Wall {
         inside: &["auth"],
@@ -127,7 +141,16 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         inside: &[
-            "auth", "domain", "env", "events", "jobs", "ledger", "service", "store",
+            "auth",
+            "domain",
+            "env",
+            "events",
+            "jobs",
+            "ledger",
+            "payments",
+            "projectors",
+            "service",
+            "store",
         ],
         except: &[],
         rule: Never(&["livedrop_proto::v1"]),
@@ -158,7 +181,14 @@ const WALLS: &[Wall] = &[
         reason: "only app (and the offline tools of cli) chooses a backend",
     },
     Wall {
-        inside: &["events", "jobs", "ledger", "service"],
+        inside: &[
+            "events",
+            "jobs",
+            "ledger",
+            "payments",
+            "projectors",
+            "service",
+        ],
         except: &[],
         rule: Never(&[
             "tokio::spawn",
@@ -274,6 +304,8 @@ mod tests {
             ("events/row", "use crate::env::Env;"),
             ("service/orders", "fn f() -> crate::rpc::Answer { g() }"),
             ("jobs/sweeper", "use crate::app::App;"),
+            ("payments/test", "use crate::ledger::Command;"),
+            ("projectors/orders", "use crate::service::Context;"),
             ("auth/tokens", "use crate::service::Error;"),
             ("web", "use tonic::transport::Server;"),
             ("rpc/orders", "fn f() -> Status { Status::internal(\"x\") }"),

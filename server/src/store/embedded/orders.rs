@@ -12,7 +12,7 @@ use crate::{
     domain::{AccountId, DropId, OrderId},
     store::{
         OrderStore, PageRequest, Result,
-        orders::{OrderKey, OrderRef, OrderRow},
+        orders::{OrderKey, OrderRef, OrderRow, check_count},
     },
 };
 
@@ -71,6 +71,7 @@ fn decode_order_id(mut key: &[u8]) -> std::result::Result<OrderId, Failure> {
 #[async_trait]
 impl OrderStore for EmbeddedStore {
     async fn put_orders(&self, rows: &[OrderRow]) -> Result<()> {
+        check_count(rows.len())?;
         let encoded = rows
             .iter()
             .map(|row| {
@@ -87,6 +88,7 @@ impl OrderStore for EmbeddedStore {
     }
 
     async fn put_order_refs(&self, refs: &[OrderRef]) -> Result<()> {
+        check_count(refs.len())?;
         let encoded: Vec<_> = refs.iter().map(encode_ref).collect();
         self.write(move |rows| {
             encoded.iter().try_for_each(|(of_buyer, of_drop, row)| {
