@@ -103,7 +103,7 @@ impl StockState {
                 order_id,
                 attempt,
                 report,
-            } => self.report(*call, (*order_id, *attempt), report),
+            } => self.report(*call, (*order_id, *attempt), report, now),
             Command::GetAttempt { order_id, attempt } => {
                 match self.attempts.get(&(*order_id, *attempt)) {
                     Some(_) => Decision::done(Outcome::Attempt(*order_id, *attempt)),

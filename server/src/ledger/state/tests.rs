@@ -6,4 +6,6 @@
 
 mod edges;
 mod reference;
+mod refunds;
+mod shop;
 mod steps;
