@@ -5,6 +5,7 @@
 )]
 
 mod edges;
+mod payments;
 mod reference;
 mod refunds;
 mod shop;
