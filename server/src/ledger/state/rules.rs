@@ -19,7 +19,10 @@ impl StockState {
     /// If it breaks a rule.
     pub(super) fn check_rules(&self, entry: &Entry, at: Position) -> Result<(), FoldError> {
         let Some(terms) = self.core.terms.as_deref() else {
-            return Ok(()); // nothing but the terms can be folded now
+            return match entry.event {
+                Event::TermsFrozen { .. } => Ok(()),
+                _ => Err(illegal("entry", "before the terms")),
+            };
         };
         let is_sealed = matches!(self.core.phase, Phase::Sealed(_));
         let is_open = matches!(self.core.phase, Phase::Scheduled | Phase::Live);
@@ -46,9 +49,10 @@ impl StockState {
                 amount_minor,
                 ..
             } => self.check_payment(*order_id, *attempt, *amount_minor, at),
-            Event::SoldLate { .. } if self.core.phase.is_cancelled() => {
-                Err(illegal("SoldLate", "the drop is cancelled"))
-            }
+            Event::SoldLate { order_id, .. } => match self.orders.get(order_id) {
+                Some(order) if self.has_room_again(order) => Ok(()),
+                Some(_) | None => Err(illegal("SoldLate", "no room for it")),
+            },
             Event::Released { order_id, reason } => self.check_released(*order_id, *reason, at),
             Event::LowStock { item_id } => match self.item(*item_id) {
                 Some(item)
@@ -72,7 +76,6 @@ impl StockState {
             | Event::PaymentWaiting { .. }
             | Event::PaymentFailed { .. }
             | Event::Sold { .. }
-            | Event::SoldLate { .. }
             | Event::Restocked { .. }
             | Event::SoldOut
             | Event::Refused { .. }

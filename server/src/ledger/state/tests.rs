@@ -5,6 +5,7 @@
 )]
 
 mod edges;
+mod forbidden;
 mod payments;
 mod reference;
 mod refunds;
