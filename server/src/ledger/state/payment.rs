@@ -33,7 +33,13 @@ impl StockState {
                         it.waits += 1;
                         Ok(())
                     }
-                    _ => Err(illegal("PaymentWaiting", "the attempt is not open")),
+                    AttemptState::Open(_) => Err(illegal("PaymentWaiting", "once too often")),
+                    AttemptState::Failed
+                    | AttemptState::Captured
+                    | AttemptState::Refunding { .. }
+                    | AttemptState::Refunded => {
+                        Err(illegal("PaymentWaiting", "the attempt is not open"))
+                    }
                 })?;
                 let must_act = *reason == WaitReason::ActionRequired && !action_url.is_empty();
                 let url = must_act.then(|| Arc::from(action_url.as_str()));

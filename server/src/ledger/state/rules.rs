@@ -19,10 +19,9 @@ impl StockState {
     /// If it breaks a rule.
     pub(super) fn check_rules(&self, entry: &Entry, at: Position) -> Result<(), FoldError> {
         let Some(terms) = self.core.terms.as_deref() else {
-            return match entry.event {
-                Event::TermsFrozen { .. } => Ok(()),
-                _ => Err(illegal("entry", "before the terms")),
-            };
+            let is_first = matches!(entry.event, Event::TermsFrozen { .. });
+            let before = Err(illegal("entry", "before the terms"));
+            return if is_first { Ok(()) } else { before };
         };
         let is_sealed = matches!(self.core.phase, Phase::Sealed(_));
         let is_open = matches!(self.core.phase, Phase::Scheduled | Phase::Live);
