@@ -386,7 +386,7 @@ const fn over(reason: CloseReason) -> Refusal {
 }
 
 /// What the lines cost. Saturates: the limits on prices and quantities keep it far from there.
-fn total(terms: &Terms, lines: &[Line]) -> Result<i64, Refusal> {
+pub(super) fn total(terms: &Terms, lines: &[Line]) -> Result<i64, Refusal> {
     lines.iter().try_fold(0_i64, |total, line| {
         let item = terms
             .item(line.item_id)

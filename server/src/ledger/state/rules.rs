@@ -3,7 +3,7 @@
 use super::{
     FoldError, StockState,
     apply::illegal,
-    decide::ATTEMPTS_APART,
+    decide::{ATTEMPTS_APART, total},
     due::EXPIRY_GRACE,
     model::{Phase, Position},
 };
@@ -41,7 +41,9 @@ impl StockState {
             Event::Refunded { .. } => Ok(()),
             _ if is_sealed => Err(illegal("entry", "only refunds come after Sealed")),
             Event::WentLive if now < terms.opens_at => Err(illegal("WentLive", "too early")),
-            Event::Held { lines, .. } => check_held(terms, lines, at),
+            Event::Held {
+                lines, total_minor, ..
+            } => check_held(terms, lines, *total_minor, at),
             Event::PaymentStarted {
                 order_id,
                 attempt,
@@ -151,7 +153,12 @@ impl StockState {
     }
 }
 
-fn check_held(terms: &Terms, lines: &[Line], at: Position) -> Result<(), FoldError> {
+fn check_held(
+    terms: &Terms,
+    lines: &[Line],
+    total_minor: i64,
+    at: Position,
+) -> Result<(), FoldError> {
     let now = at.recorded_at;
     if now < terms.opens_at || now >= terms.ends_at {
         return Err(illegal("Held", "outside of opens_at and ends_at"));
@@ -162,6 +169,10 @@ fn check_held(terms: &Terms, lines: &[Line], at: Position) -> Result<(), FoldErr
     };
     if lines.is_empty() || lines.iter().enumerate().any(repeats) {
         return Err(illegal("Held", "no lines, or two of one item"));
+    }
+    // What costs nothing is sold without a payment.
+    if total(terms, lines) != Ok(total_minor) {
+        return Err(illegal("Held", "not what the terms say it costs"));
     }
     Ok(())
 }

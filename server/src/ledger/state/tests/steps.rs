@@ -116,10 +116,8 @@ impl Trio {
                 .next_due()
                 .is_some_and(|due| due <= at.recorded_at);
             self.state.advance(at, before + limit, entries).unwrap();
-            assert!(
-                !is_due || entries.len() > before,
-                "due, but nothing is done"
-            );
+            let is_done = entries.len() > before;
+            assert_eq!(is_due, is_done, "what is due is done, and nothing else");
             if entries.len() == before {
                 break;
             }
@@ -173,7 +171,7 @@ impl Trio {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(320))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn the_core_agrees_with_the_recount(
