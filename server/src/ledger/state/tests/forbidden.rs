@@ -210,7 +210,10 @@ fn what_was_given_up_is_bought_late_or_given_back() {
     shop.run(place(2, 2, &[(0, 9)]));
     shop.refuses(sold_late(1, 1)); // no units
     shop.run(cancel_order(2, order_id(2)));
+    shop.run(place(3, 3, &[(0, 1)]));
+    accepts(&mut shop, sold_late(1, 1));
     shop.run(cancel_drop(9));
+    assert!(!shop.brought.contains(&Event::Sealed));
     shop.refuses(sold_late(1, 1));
     accepts(&mut shop, refund_started(1, 1, 1_000, false));
 }
