@@ -171,7 +171,7 @@ impl Trio {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(320))]
 
     #[test]
     fn the_core_agrees_with_the_recount(
