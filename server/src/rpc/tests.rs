@@ -73,43 +73,6 @@ impl server::OrderService for Orders {
         Ok(Response::new(Default::default()))
     }
 
-    async fn pay_order(
-        &self,
-        _: Request<v1::PayOrderRequest>,
-    ) -> Result<Response<v1::PayOrderResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
-    async fn refund_order(
-        &self,
-        _: Request<v1::RefundOrderRequest>,
-    ) -> Result<Response<v1::RefundOrderResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
-    async fn list_orders(
-        &self,
-        _: Request<v1::ListOrdersRequest>,
-    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
-    async fn list_drop_orders(
-        &self,
-        _: Request<v1::ListDropOrdersRequest>,
-    ) -> Result<Response<v1::ListDropOrdersResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
-    type WatchOrderStream = futures::stream::Empty<Result<v1::WatchOrderResponse, Status>>;
-
-    async fn watch_order(
-        &self,
-        _: Request<v1::WatchOrderRequest>,
-    ) -> Result<Response<Self::WatchOrderStream>, Status> {
-        Ok(Response::new(futures::stream::empty()))
-    }
-
     async fn cancel_order(
         &self,
         _: Request<v1::CancelOrderRequest>,

@@ -33,9 +33,9 @@ async fn next(frames: &mut Frames) -> (String, Frame) {
     loop {
         let frame = frames.message().await.unwrap().expect("the stream goes on");
         assert!(frame.server_time.is_some() && !frame.resume_token.is_empty());
-        match frame.frame.unwrap() {
-            Frame::Heartbeat(_) => {}
-            told => return (frame.resume_token, told),
+        let told = frame.frame.unwrap();
+        if !matches!(told, Frame::Heartbeat(_)) {
+            return (frame.resume_token, told);
         }
     }
 }

@@ -61,6 +61,7 @@ async fn drop_of(ctx: &Context, creator_id: AccountId) -> DropId {
         hold: DAY,
         low_stock_threshold: 0,
         created_at: now,
+        changed_at: now,
         cancelled: false,
         secret: None,
     };
