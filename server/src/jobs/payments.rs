@@ -75,7 +75,7 @@ struct Inner {
     ledgers: Registry,
     providers: Providers,
     calls: Semaphore,
-    /// Attempts that a task goes on with; true: it came up again meanwhile.
+    /// Attempts that a task goes on with; true: it came up again meanwhile, as for its refund.
     running: Mutex<BTreeMap<AttemptId, bool>>,
     tasks: TaskTracker,
 }
@@ -119,8 +119,7 @@ impl PaymentRunner {
         let work = self.0.ledgers.work();
         while let Some(taken) = stop.run_until_cancelled(work.take()).await {
             for id in taken {
-                if self.0.running.lock().insert(id, false).is_some() {
-                    self.0.running.lock().insert(id, true);
+                if !self.begin(id) {
                     continue;
                 }
                 let (runner, stop) = (self.clone(), stop.clone());
@@ -134,6 +133,29 @@ impl PaymentRunner {
         self.0.tasks.wait().await;
     }
 
+    /// Whether a task has to be started; one that runs already will look again.
+    fn begin(&self, id: AttemptId) -> bool {
+        let mut running = self.0.running.lock();
+        let is_running = running.contains_key(&id);
+        running.insert(id, is_running);
+        !is_running
+    }
+
+    /// Whether the task may end: nothing came up since it looked.
+    fn end(&self, id: AttemptId) -> bool {
+        let mut running = self.0.running.lock();
+        match running.get_mut(&id) {
+            Some(again) if *again => {
+                *again = false;
+                false
+            }
+            Some(_) | None => {
+                running.remove(&id);
+                true
+            }
+        }
+    }
+
     /// Goes on with an attempt until it has ended.
     async fn go_on(&self, id: AttemptId) {
         let (mut known, mut wait) = (None, LOOK_AFTER);
@@ -144,13 +166,8 @@ impl PaymentRunner {
                     wait = LOOK_AFTER;
                 }
                 Ok(Step::Ended) | Err(LookError::Unknown) => {
-                    let mut running = self.0.running.lock();
-                    match running.get_mut(&id) {
-                        Some(again) if *again => *again = false,
-                        Some(_) | None => {
-                            running.remove(&id);
-                            return;
-                        }
+                    if self.end(id) {
+                        return;
                     }
                 }
                 Ok(Step::Waits) => self.pause(id, &mut wait).await,
