@@ -138,6 +138,7 @@ impl PaymentRunner {
         let mut running = self.0.running.lock();
         let is_running = running.contains_key(&id);
         running.insert(id, is_running);
+        count_running(running.len());
         !is_running
     }
 
@@ -151,6 +152,7 @@ impl PaymentRunner {
             }
             Some(_) | None => {
                 running.remove(&id);
+                count_running(running.len());
                 true
             }
         }
@@ -268,6 +270,22 @@ impl PaymentRunner {
         }
     }
 
+    /// Calls a provider; waits while too many calls are under way.
+    async fn call<T>(
+        &self,
+        provider: &SharedProvider,
+        name: &'static str,
+        call: impl Future<Output = T>,
+    ) -> T {
+        let _place = self.0.calls.acquire().await;
+        let started = self.0.env.now();
+        let answer = call.await;
+        let took = self.0.env.now().since(started);
+        metrics::histogram!("livedrop_payment_call_seconds", "provider" => provider.name(), "call" => name)
+            .record(took);
+        answer
+    }
+
     /// The provider of an attempt; without it somebody has to configure it again, or settle by hand.
     fn provider(&self, view: &AttemptView) -> Result<&SharedProvider, LookError> {
         let name = &*view.attempt.provider;
@@ -318,6 +336,10 @@ fn amount(view: &AttemptView) -> Money {
         currency: view.terms.currency,
         amount_minor: view.attempt.amount_minor,
     }
+}
+
+fn count_running(running: usize) {
+    metrics::gauge!("livedrop_payments_running").set(running as f64);
 }
 
 /// Counts what a provider said of a payment.
