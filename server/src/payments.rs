@@ -2,6 +2,7 @@
 //! the ledger.
 
 pub mod provider;
+pub mod stripe;
 
 pub use provider::{
     AttemptKey, Charge, Payment, PaymentStatus, Provider, ProviderError, Refund, RefundStatus,
