@@ -42,7 +42,9 @@ pub(super) async fn create(
         ("return_url", return_url.to_owned()),
         ("metadata[buyer_id]", charge.buyer_id.to_string()),
     ]);
-    client.post(&[INTENTS], &form, Some(start(charge.key))).await
+    client
+        .post(&[INTENTS], &form, Some(start(charge.key)))
+        .await
 }
 
 /// Makes a payment that takes nothing, under the key that [`create`] uses: one that comes later finds its key used for something else.
@@ -123,10 +125,7 @@ pub(super) async fn cancel(client: &Client, id: &str) -> Result<Answer<Intent>, 
 }
 
 /// All refunds of a payment.
-pub(super) async fn list_refunds(
-    client: &Client,
-    id: &str,
-) -> Result<Page<StripeRefund>, Fault> {
+pub(super) async fn list_refunds(client: &Client, id: &str) -> Result<Page<StripeRefund>, Fault> {
     let query = [
         ("payment_intent", id.to_owned()),
         ("limit", REFUNDS_MAX.to_string()),

@@ -37,7 +37,10 @@ struct Refunded {
     status: RefundStatus,
 }
 
-pub(super) async fn refund(client: &Client, wanted: &Refund) -> Result<RefundStatus, ProviderError> {
+pub(super) async fn refund(
+    client: &Client,
+    wanted: &Refund,
+) -> Result<RefundStatus, ProviderError> {
     let Some(amount) = super::amount::in_stripes_unit(wanted.amount) else {
         return rejected("Stripe has no such amount");
     };
@@ -61,14 +64,18 @@ pub(super) async fn refund(client: &Client, wanted: &Refund) -> Result<RefundSta
         Err(Fault::Refused(refused)) if refused.has_code("charge_already_refunded") => {
             let after = refunded(client, &intent.id).await?;
             let unsure = || ProviderError::Unknown("refunded, and not in the list".to_owned());
-            (after.amount >= amount).then_some(after.status).ok_or_else(unsure)
+            (after.amount >= amount)
+                .then_some(after.status)
+                .ok_or_else(unsure)
         }
         Err(fault) => Err(fault.of_write()),
     }
 }
 
 async fn refunded(client: &Client, id: &str) -> Result<Refunded, ProviderError> {
-    let page = api::list_refunds(client, id).await.map_err(Fault::of_read)?;
+    let page = api::list_refunds(client, id)
+        .await
+        .map_err(Fault::of_read)?;
     if page.has_more {
         let text = "too many refunds have failed";
         return Err(ProviderError::Rejected(text.to_owned()));
