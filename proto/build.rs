@@ -12,6 +12,8 @@ const SECRET: &[&str] = &[
     ".livedrop.v1.SignInRequest",
     ".livedrop.v1.RefreshTokenRequest",
     ".livedrop.v1.SignOutRequest",
+    ".livedrop.v1.PlaceOrderRequest",
+    ".livedrop.v1.PayOrderRequest",
     ".livedrop.internal.v1.StoredEntry",
     ".livedrop.internal.v1.TermsFrozen",
     ".livedrop.internal.v1.PaymentStarted",
@@ -20,6 +22,7 @@ const SECRET: &[&str] = &[
 fn main() -> Result<(), Error> {
     println!("cargo:rerun-if-changed=build.rs");
     let public = proto_files("livedrop/v1")?;
+    let events = proto_files("livedrop/events/v1")?;
     let internal = proto_files("livedrop/internal/v1")?;
     let out_dir = PathBuf::from(env::var("OUT_DIR")?);
 
@@ -27,7 +30,7 @@ fn main() -> Result<(), Error> {
     let descriptors = compiler(&public)?.encode_file_descriptor_set();
     fs::write(out_dir.join("livedrop.v1.bin"), descriptors)?;
 
-    let all: Vec<PathBuf> = public.into_iter().chain(internal).collect();
+    let all: Vec<PathBuf> = public.into_iter().chain(events).chain(internal).collect();
     tonic_prost_build::configure()
         .build_client(env::var_os("CARGO_FEATURE_CLIENT").is_some())
         .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())

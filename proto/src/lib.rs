@@ -22,6 +22,24 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/livedrop.v1.rs"));
 }
 
+/// What happened, for those who follow.
+pub mod events {
+    /// Event messages, package `livedrop.events.v1`.
+    #[allow(
+        missing_docs,
+        missing_debug_implementations,
+        unreachable_pub,
+        rust_2018_idioms,
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        reason = "generated"
+    )]
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/livedrop.events.v1.rs"));
+    }
+}
+
 /// What never leaves the servers.
 pub mod internal {
     /// The ledger's stored bytes, package `livedrop.internal.v1`.
@@ -107,6 +125,16 @@ mod tests {
             tokens: Some(tokens),
         };
         assert!(!format!("{response:?}").contains("s3cret"));
+        let place = v1::PlaceOrderRequest {
+            payment_method: "pm_s3cret".into(),
+            ..Default::default()
+        };
+        let pay = v1::PayOrderRequest {
+            payment_method: "pm_s3cret".into(),
+            ..Default::default()
+        };
+        let printed = format!("{place:?} {pay:?}");
+        assert!(!printed.contains("s3cret"), "{printed}");
     }
 
     /// Stored ledgers are hashed over these bytes: if this test fails, the change is wrong, not the test.

@@ -3,7 +3,10 @@
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::internal::v1::{PaymentStarted, StoredEntry, TermsFrozen};
-use crate::v1::{RefreshTokenRequest, SignInRequest, SignOutRequest, SignUpRequest, Tokens};
+use crate::v1::{
+    PayOrderRequest, PlaceOrderRequest, RefreshTokenRequest, SignInRequest, SignOutRequest,
+    SignUpRequest, Tokens,
+};
 
 impl Debug for Tokens {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -38,6 +41,29 @@ impl Debug for RefreshTokenRequest {
 impl Debug for SignOutRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("SignOutRequest").finish_non_exhaustive()
+    }
+}
+
+impl Debug for PlaceOrderRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("PlaceOrderRequest")
+            .field("request_id", &self.request_id)
+            .field("drop_id", &self.drop_id)
+            .field("lines", &self.lines)
+            .field("expected_total", &self.expected_total)
+            .field("retry_count", &self.retry_count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Debug for PayOrderRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("PayOrderRequest")
+            .field("request_id", &self.request_id)
+            .field("drop_id", &self.drop_id)
+            .field("order_id", &self.order_id)
+            .field("retry_count", &self.retry_count)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod drop_list;
+mod providers;
 mod start_error;
 
 use std::{
@@ -16,15 +17,18 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::admin::AdminSocket;
 pub use self::start_error::StartError;
+use self::{admin::AdminSocket, providers::Chosen};
 use crate::{
     auth::{AccessTokens, Keys, Passwords, key_file},
     config::Config,
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
-    jobs::{self, Timer},
+    events::{EventSink, Sinks},
+    jobs::{self, Outbox, PaymentRunner, Timer, relay},
     ledger::Registry,
+    payments::Providers,
+    projectors,
     rpc::{self, Readiness, serve},
     service::Context,
     store::{
@@ -32,7 +36,7 @@ use crate::{
         embedded::{EmbeddedStore, Options},
     },
     telemetry,
-    web::metrics::MetricsServer,
+    web::{metrics::MetricsServer, webhooks},
 };
 
 /// The key file's name in the data directory.
@@ -49,6 +53,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub struct Parts {
     /// Instead of the store that the settings name, as one that fails on purpose.
     pub store: Option<SharedStore>,
+    /// Where events go; each gets all of them.
+    pub sinks: Vec<Arc<dyn EventSink>>,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -69,6 +75,7 @@ pub struct App {
     serving: JoinHandle<()>,
     rest: Vec<JoinHandle<()>>,
     admin: Option<AdminSocket>,
+    payments: Chosen,
 }
 
 /// Not everything had ended when the time was up.
@@ -100,16 +107,20 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
-        let ctx = context(config, store)?;
+        let env: SharedEnv = Arc::new(SystemEnv);
+        let payments = Chosen::open(config, &env)?;
+        let providers = payments.providers.clone();
+        let ctx = context(config, env, store, providers, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
             verify: verify(&ctx),
             readiness: readiness.clone(),
             jwks: ctx.keys.jwks(),
+            web: webhooks::router(ctx.clone()).merge(payments.web()),
             allowed_origins: origins(config)?,
         };
-        let public = rpc::App::new(rpc::services(&ctx), setup).await?;
+        let public = rpc::App::new(rpc::services(&ctx, &config.limits), setup).await?;
 
         let listen = config.server.listen;
         let busy = |flag, address| {
@@ -141,7 +152,9 @@ impl App {
                 .run(ctx.store.clone(), ctx.ledgers.clone(), stop_rest.clone());
         let mut rest = vec![
             tokio::spawn(timer),
+            tokio::spawn(ctx.payments.clone().run(stop_rest.clone())),
             tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
+            tokio::spawn(relay::run(ctx.outbox.clone(), stop_rest.clone())),
         ];
         if let Some((server, handle, _)) = metrics {
             let (upkeep, until) = (telemetry::upkeep(handle.clone()), stop_rest.clone());
@@ -153,7 +166,7 @@ impl App {
         }
         let serving = tokio::spawn(server.serve(stop.clone()));
         readiness.set_ready();
-        Ok(Self {
+        let app = Self {
             ctx,
             address,
             metrics_address,
@@ -164,7 +177,12 @@ impl App {
             serving,
             rest,
             admin,
-        })
+            payments,
+        };
+        let public_url = config.payments.public_url.clone();
+        let public_url = public_url.unwrap_or_else(|| app.endpoint());
+        app.payments.begin(&app.ctx, &public_url);
+        Ok(app)
     }
 
     /// Where the public port listens: the port is known even if 0 was asked for.
@@ -214,6 +232,7 @@ impl App {
             serving,
             rest,
             admin,
+            payments,
             ..
         } = self;
         readiness.set_not_ready("stopping");
@@ -222,6 +241,7 @@ impl App {
         let _ = serving.await;
         *what = "writers";
         stop_rest.cancel();
+        payments.stop().await;
         ctx.ledgers.shutdown().await;
         *what = "background work";
         for task in rest {
@@ -241,8 +261,13 @@ impl App {
     }
 }
 
-fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
-    let env: SharedEnv = Arc::new(SystemEnv);
+fn context(
+    config: &Config,
+    env: SharedEnv,
+    store: SharedStore,
+    providers: Providers,
+    sinks: Sinks,
+) -> Result<Context, StartError> {
     let in_data = config
         .store
         .data
@@ -253,11 +278,21 @@ fn context(config: &Config, store: SharedStore) -> Result<Context, StartError> {
         None => Keys::generate()?,
     };
     let keys = Arc::new(keys);
+    let ledgers = Registry::new(
+        env.clone(),
+        store.clone(),
+        ProcessId::new(env.uuid()),
+        projectors::consumers(&store, &sinks),
+    );
+    let (payer_env, payer_store) = (env.clone(), store.clone());
+    let payments = PaymentRunner::new(payer_env, payer_store, ledgers.clone(), providers);
     Ok(Context {
-        ledgers: Registry::new(env.clone(), store.clone(), ProcessId::new(env.uuid())),
+        ledgers,
         timer: Timer::new(env.clone()),
+        outbox: Outbox::new(env.clone(), store.clone(), sinks),
         env,
         store,
+        payments,
         passwords: Arc::new(Passwords::start(config.auth.password_cost())?),
         tokens: Arc::new(AccessTokens::new(keys.clone())?),
         keys,

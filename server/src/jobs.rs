@@ -1,9 +1,15 @@
-//! Work that nobody calls for: opening and closing drops in time, going on with what dead processes left.
+//! Work that nobody calls for: opening and closing drops in time, going on with payments and with what dead processes left, telling what
+//! changed.
 
+pub mod outbox;
+pub mod payments;
+pub mod relay;
 pub mod sweeper;
 #[cfg(test)]
 mod tests;
 pub mod timer;
 
+pub use outbox::Outbox;
+pub use payments::PaymentRunner;
 pub use sweeper::sweep;
 pub use timer::Timer;

@@ -6,8 +6,11 @@ pub mod env;
 pub mod ledger;
 pub mod store;
 
+pub mod events;
+
 pub mod auth;
 pub mod payments;
+pub mod projectors;
 pub mod service;
 
 pub mod jobs;

@@ -9,6 +9,7 @@ pub mod call;
 pub mod drop_service;
 pub mod health;
 pub mod limits;
+pub mod link;
 pub mod order_service;
 pub mod policy;
 pub mod serve;
@@ -23,9 +24,13 @@ mod ledger_answer;
 mod metrics;
 mod order_answer;
 mod order_request;
+mod order_stream;
 mod page_token;
 mod reflection;
+mod resume_token;
+mod seal;
 mod services;
+mod stream;
 
 use std::sync::Arc;
 
@@ -69,6 +74,8 @@ pub struct Setup {
     pub readiness: Readiness,
     /// The public keys, served as they are.
     pub jwks: serde_json::Value,
+    /// More plain HTTP routes for the public port.
+    pub web: axum::Router,
     /// Origins, such as `https://shop.example`, whose pages may call. The server's own origin needs no entry.
     pub allowed_origins: Vec<HeaderValue>,
 }
@@ -135,7 +142,7 @@ impl App {
             &flood,
             Verify(setup.verify),
         );
-        let web = crate::web::router(setup.readiness, &setup.jwks);
+        let web = crate::web::router(setup.readiness, &setup.jwks).merge(setup.web);
         let front = Front::new(grpc, web, setup.allowed_origins, setup.limits.deadline_max);
         // Ends when the last handle on the readiness is gone.
         tokio::spawn(follow);

@@ -5,6 +5,8 @@ mod claims;
 pub mod context;
 pub mod drops;
 pub mod error;
+pub mod order_lists;
+pub mod order_watch;
 pub mod orders;
 mod refusals;
 pub mod requests;
@@ -12,9 +14,11 @@ pub mod sessions;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod violations;
+pub mod webhooks;
 
 pub use context::Context;
 pub use error::{Error, Violation};
+pub use order_watch::OrderWatch;
 pub use violations::Violations;
 
 /// Short for what every use case returns.

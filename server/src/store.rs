@@ -5,10 +5,12 @@
 //! work may have been done: see [`StoreError`].
 
 pub mod accounts;
+pub mod audit;
 pub mod conformance;
 pub mod drops;
 pub mod embedded;
 pub mod faulty;
+pub mod jobs;
 pub mod ledger;
 pub mod orders;
 pub mod outbox;
@@ -20,8 +22,14 @@ pub mod sessions;
 use std::{fmt, sync::Arc};
 
 pub use accounts::AccountStore;
+pub use audit::AuditStore;
 pub use drops::DropStore;
+pub use jobs::JobStore;
 pub use ledger::{Append, LedgerRecord, LedgerStore, OpenLedger};
+pub use orders::OrderStore;
+pub use outbox::OutboxStore;
+pub use payments::PaymentStore;
+pub use projections::ProjectionStore;
 pub use requests::RequestStore;
 pub use sessions::SessionStore;
 
@@ -79,11 +87,33 @@ pub struct PageRequest<K> {
 
 /// All storage traits as one object.
 pub trait Store:
-    LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug
+    LedgerStore
+    + DropStore
+    + AccountStore
+    + SessionStore
+    + RequestStore
+    + OrderStore
+    + ProjectionStore
+    + PaymentStore
+    + OutboxStore
+    + JobStore
+    + AuditStore
+    + fmt::Debug
 {
 }
-impl<S: LedgerStore + DropStore + AccountStore + SessionStore + RequestStore + fmt::Debug> Store
-    for S
+impl<S> Store for S where
+    S: LedgerStore
+        + DropStore
+        + AccountStore
+        + SessionStore
+        + RequestStore
+        + OrderStore
+        + ProjectionStore
+        + PaymentStore
+        + OutboxStore
+        + JobStore
+        + AuditStore
+        + fmt::Debug
 {
 }
 

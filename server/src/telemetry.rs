@@ -15,6 +15,10 @@ pub mod names {
     pub const RPC_SECONDS: &str = "livedrop_rpc_seconds";
     /// Calls in progress.
     pub const RPC_IN_FLIGHT: &str = "livedrop_rpc_in_flight";
+    /// Open streams, by `method`.
+    pub const STREAMS: &str = "livedrop_streams_open";
+    /// Frames sent on streams, by `method` and `kind`: news, heartbeat, goodbye.
+    pub const STREAM_FRAMES: &str = "livedrop_stream_frames_total";
     /// Open connections.
     pub const CONNECTIONS: &str = "livedrop_connections";
     /// Connections closed by the server against the client's will, by `reason`.
@@ -136,6 +140,11 @@ fn describe() {
         "Time from a call's head to the end of its answer"
     );
     describe_gauge!(names::RPC_IN_FLIGHT, "Calls in progress");
+    describe_gauge!(names::STREAMS, "Open streams, by method");
+    describe_counter!(
+        names::STREAM_FRAMES,
+        "Frames sent on streams, by method and kind"
+    );
     describe_gauge!(names::CONNECTIONS, "Open connections");
     describe_counter!(
         names::CONNECTIONS_CUT,

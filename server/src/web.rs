@@ -1,8 +1,10 @@
-//! Plain HTTP, only where the outside world needs it. Nothing here reads a body.
+//! Plain HTTP, only where the outside world needs it.
 
 pub mod health;
 pub mod jwks;
 pub mod metrics;
+pub mod test_provider;
+pub mod webhooks;
 
 use axum::Router;
 

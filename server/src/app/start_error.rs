@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use crate::{auth, rpc, store::embedded::OpenError};
+use crate::{auth, payments::test, rpc, store::embedded::OpenError};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum StartError {
     /// The public port can't be put together.
     #[error(transparent)]
     Rpc(#[from] rpc::SetupError),
+    /// The test provider's file can't be used.
+    #[error("the test payment provider can't start")]
+    TestProvider(#[source] test::FileError),
     /// A task of the start was cut off.
     #[error("the start was cut off: {0}")]
     Task(String),

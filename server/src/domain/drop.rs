@@ -55,6 +55,9 @@ pub struct Drop {
     pub low_stock_threshold: i64,
     /// When the drop was scheduled.
     pub created_at: Timestamp,
+    /// When people last saw it change: the freeze leaves it.
+    #[serde(default)]
+    pub changed_at: Timestamp,
     /// Cancelled before the freeze: such a drop has no ledger.
     pub cancelled: bool,
     /// Set once, when the terms are frozen: the ledger's secret, from which the salts of its entries are made.
@@ -66,6 +69,12 @@ impl Drop {
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.secret.is_some()
+    }
+
+    /// Counts the changes that people can see: all but the freeze, which is therefore a change of its own.
+    #[must_use]
+    pub fn public_version(&self) -> i64 {
+        self.version - i64::from(self.is_frozen())
     }
 
     /// Whether the terms are to be frozen by the clock.

@@ -33,6 +33,10 @@ pub enum Reason {
     DeadlineExceeded,
     Internal,
     Unimplemented,
+    PaymentInProgress,
+    HoldExpired,
+    TooManyAttempts,
+    ResumeTokenExpired,
 }
 
 impl Reason {
@@ -69,6 +73,10 @@ impl Reason {
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::Internal => "INTERNAL",
             Self::Unimplemented => "UNIMPLEMENTED",
+            Self::PaymentInProgress => "PAYMENT_IN_PROGRESS",
+            Self::HoldExpired => "HOLD_EXPIRED",
+            Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
+            Self::ResumeTokenExpired => "RESUME_TOKEN_EXPIRED",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     command::{Outcome, Refusal},
     entry::Terms,
-    state::{Item, Order, Phase, StockState},
+    state::{Attempt, Item, Order, Phase, StockState},
 };
 use crate::domain::ItemId;
 
@@ -14,6 +14,8 @@ use crate::domain::ItemId;
 pub enum Answer {
     /// An order in its present state.
     Order(Box<OrderView>),
+    /// An attempt to pay, in its present state.
+    Attempt(Box<AttemptView>),
     /// The drop in its present state.
     Drop(Arc<DropView>),
     /// Not done, and why.
@@ -24,13 +26,26 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderView {
     /// The order.
-    pub order: Order,
+    pub order: Arc<Order>,
     /// The terms it was placed under.
     pub terms: Arc<Terms>,
     /// Units left of the ordered items, in the order of the lines.
     pub stock_left: Vec<(ItemId, i64)>,
     /// Hash of the record that holds the order's proof.
     pub proof_hash: [u8; 32],
+}
+
+/// An attempt to pay, with what its runner wants beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptView {
+    /// The attempt.
+    pub attempt: Arc<Attempt>,
+    /// Its order.
+    pub order: Arc<Order>,
+    /// The terms the order was placed under.
+    pub terms: Arc<Terms>,
+    /// Where the drop's life stands.
+    pub phase: Phase,
 }
 
 /// A drop as of its newest record.
@@ -66,6 +81,12 @@ impl Answer {
         Some(match outcome {
             Outcome::Refused(refusal) => Self::Refused(refusal),
             Outcome::Drop => Self::Drop(drop.clone()),
+            Outcome::Attempt(order_id, attempt) => Self::Attempt(Box::new(AttemptView {
+                attempt: state.attempt(order_id, attempt)?.clone(),
+                order: state.order(order_id)?.clone(),
+                terms: state.terms()?.clone(),
+                phase: state.phase(),
+            })),
             Outcome::Order(order_id) => {
                 let order = state.order(order_id)?.clone();
                 let left = |line: &super::Line| {

@@ -1,12 +1,38 @@
 //! What can be asked of a ledger, and what it says.
 
-use super::entry::{Call, Line};
-use crate::domain::{AccountId, ItemId, Money, OrderId, RequestId, Timestamp, order::OrderState};
+use super::entry::{Call, Line, WaitReason};
+use crate::domain::{
+    AccountId, ItemId, Money, OrderId, RequestId, Timestamp,
+    order::OrderState,
+    payment::{FailReason, PaymentMethod},
+};
+
+/// How a buyer wants to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayBy {
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's token of the payment method.
+    pub method: PaymentMethod,
+}
+
+/// What the provider says of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// It waits, for a reason other than before.
+    Waiting(WaitReason, String),
+    /// Nothing was taken.
+    Failed(FailReason),
+    /// The money was taken.
+    Captured,
+    /// The money went back.
+    Refunded,
+}
 
 /// A wish that reached a ledger. Every command is idempotent in the fold.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Hold units; sells them at once when the total is zero.
+    /// Hold units, and begin to pay if it is said how; sells them at once when the total is zero.
     PlaceOrder {
         /// Caller, request id, fingerprint. The caller is the buyer.
         call: Call,
@@ -16,8 +42,50 @@ pub enum Command {
         lines: Vec<Line>,
         /// What the buyer expects to pay.
         expected_total: Option<Money>,
+        /// How to pay at once; ignored when the total is zero.
+        pay_by: Option<PayBy>,
         /// 0 on the first try; a refused retry voids its request id.
         retry_count: i32,
+    },
+    /// Begin to pay for a held order.
+    PayOrder {
+        /// Caller, who must be the buyer; request id, fingerprint.
+        call: Call,
+        /// Which order.
+        order_id: OrderId,
+        /// How.
+        pay_by: PayBy,
+        /// 0 on the first try; a refused retry voids its request id.
+        retry_count: i32,
+    },
+    /// Give the money of a paid order back.
+    RefundOrder {
+        /// Caller, who must be the drop's creator; request id, fingerprint.
+        call: Call,
+        /// Which order.
+        order_id: OrderId,
+        /// Why, for the record.
+        reason: String,
+        /// Whether its units are for sale again.
+        restock: bool,
+    },
+    /// What the provider says of an attempt; an operator may say it in the provider's place.
+    ReportPayment {
+        /// The operator's, if one says it.
+        call: Option<Call>,
+        /// Which order.
+        order_id: OrderId,
+        /// Which attempt, from 1.
+        attempt: i32,
+        /// What became of it.
+        report: Report,
+    },
+    /// Read an attempt.
+    GetAttempt {
+        /// Which order.
+        order_id: OrderId,
+        /// Which attempt, from 1.
+        attempt: i32,
     },
     /// Give a hold back.
     CancelOrder {
@@ -64,11 +132,16 @@ impl Command {
     pub const fn request_id(&self) -> Option<RequestId> {
         match self {
             Self::PlaceOrder { call, .. }
+            | Self::PayOrder { call, .. }
+            | Self::RefundOrder { call, .. }
             | Self::CancelOrder { call, .. }
             | Self::RestockDrop { call, .. }
             | Self::EndDrop { call }
             | Self::CancelDrop { call } => call.request_id,
-            Self::GetOrder { .. } | Self::GetDrop => None,
+            Self::ReportPayment { .. }
+            | Self::GetAttempt { .. }
+            | Self::GetOrder { .. }
+            | Self::GetDrop => None,
         }
     }
 
@@ -77,6 +150,10 @@ impl Command {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::PlaceOrder { .. } => "place_order",
+            Self::PayOrder { .. } => "pay_order",
+            Self::RefundOrder { .. } => "refund_order",
+            Self::ReportPayment { .. } => "report_payment",
+            Self::GetAttempt { .. } => "get_attempt",
             Self::CancelOrder { .. } => "cancel_order",
             Self::GetOrder { .. } => "get_order",
             Self::RestockDrop { .. } => "restock_drop",
@@ -92,6 +169,8 @@ impl Command {
 pub enum Outcome {
     /// Done, now or by an earlier call: the order in its present state.
     Order(OrderId),
+    /// The attempt in its present state.
+    Attempt(OrderId, i32),
     /// Done, now or by an earlier call: the drop in its present state.
     Drop,
     /// Not done.
@@ -142,6 +221,15 @@ pub enum Refusal {
     },
     /// The order's state does not allow it.
     OrderState(OrderState),
+    /// A payment is open.
+    PaymentInProgress(OrderState),
+    /// The hold ran out.
+    HoldExpired,
+    /// Too many attempts to pay, or the last one is too near.
+    TooManyAttempts {
+        /// When the next may begin; none: never.
+        retry_at: Option<Timestamp>,
+    },
     /// The request id was used with other content.
     RequestIdReused,
     /// The request id was voided by a refusal.
@@ -165,6 +253,9 @@ impl Refusal {
             Self::TooManyHolds { .. } => "TOO_MANY_HOLDS",
             Self::PriceChanged { .. } => "PRICE_CHANGED",
             Self::OrderState(_) => "ORDER_STATE",
+            Self::PaymentInProgress(_) => "PAYMENT_IN_PROGRESS",
+            Self::HoldExpired => "HOLD_EXPIRED",
+            Self::TooManyAttempts { .. } => "TOO_MANY_ATTEMPTS",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::RequestIdVoid => "REQUEST_ID_VOID",
             Self::UnknownItem(_) => "INVALID_REQUEST",
@@ -181,8 +272,11 @@ impl Refusal {
             | Self::LimitReached { .. }
             | Self::TooManyHolds { .. }
             | Self::PriceChanged { .. }
-            | Self::OrderState(_) => true,
-            Self::Ended
+            | Self::OrderState(_)
+            | Self::PaymentInProgress(_)
+            | Self::TooManyAttempts { .. } => true,
+            Self::HoldExpired
+            | Self::Ended
             | Self::DropCancelled
             | Self::RequestIdReused
             | Self::RequestIdVoid

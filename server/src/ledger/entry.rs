@@ -3,6 +3,7 @@
 use crate::domain::{
     AccountId, Currency, ItemId, OrderId, RequestId, Timestamp,
     drop::{Drop, LedgerSecret},
+    payment::PaymentMethod,
 };
 
 /// Which call made an entry; part of the replay key.
@@ -194,7 +195,7 @@ pub enum Event {
         attempt: i32,
         amount_minor: i64,
         provider: String,
-        payment_method: String,
+        payment_method: PaymentMethod,
     },
     /// The provider's answer is not final.
     PaymentWaiting {
@@ -249,6 +250,32 @@ pub enum Event {
     Closed { reason: CloseReason },
     /// No hold and no payment is open any more.
     Sealed,
+}
+
+impl Event {
+    /// The order that it is about, if it is about one.
+    #[must_use]
+    pub const fn order_id(&self) -> Option<OrderId> {
+        match self {
+            Self::Held { order_id, .. }
+            | Self::PaymentStarted { order_id, .. }
+            | Self::PaymentWaiting { order_id, .. }
+            | Self::PaymentFailed { order_id, .. }
+            | Self::Sold { order_id, .. }
+            | Self::SoldLate { order_id, .. }
+            | Self::Released { order_id, .. }
+            | Self::RefundStarted { order_id, .. }
+            | Self::Refunded { order_id, .. } => Some(*order_id),
+            Self::TermsFrozen { .. }
+            | Self::WentLive
+            | Self::Restocked { .. }
+            | Self::LowStock { .. }
+            | Self::SoldOut
+            | Self::Refused { .. }
+            | Self::Closed { .. }
+            | Self::Sealed => None,
+        }
+    }
 }
 
 /// One entry of a ledger.

@@ -1,4 +1,5 @@
 //! Freezing a drop's terms: one compare-and-set on the drop's row draws the secret, so that the ledger's first entry is the same whoever writes it.
+//! It needs no intent: people see nothing of it ([`Drop::public_version`]).
 
 use crate::{
     domain::{

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
+    applied::Applied,
     codec::{self, EncodedEntry},
     entry::Entry,
     state::{FoldError, Item, Position, StockState},
@@ -268,18 +269,20 @@ pub fn read_body(record: &LedgerRecord) -> Result<Body, FoldError> {
 ///
 /// # Errors
 /// If anything does not fit. The state is as before then.
-pub fn fold(state: &mut StockState, record: &LedgerRecord) -> Result<Vec<Entry>, FoldError> {
+pub fn fold(state: &mut StockState, record: &LedgerRecord) -> Result<Applied, FoldError> {
     state.begin();
-    match fold_unmarked(state, record) {
-        Ok(entries) => {
-            state.commit(record.hash, record.recorded_at);
-            Ok(entries)
-        }
+    let entries = match fold_unmarked(state, record) {
+        Ok(entries) => entries,
         Err(error) => {
             state.rollback();
-            Err(error)
+            return Err(error);
         }
-    }
+    };
+    state.commit(record.hash, record.recorded_at);
+    Applied::newest(state, entries).ok_or(FoldError::Record {
+        seq: record.seq,
+        why: "no terms".to_owned(),
+    })
 }
 
 fn fold_unmarked(state: &mut StockState, record: &LedgerRecord) -> Result<Vec<Entry>, FoldError> {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future;
 use parking_lot::Mutex;
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,14 +19,18 @@ use super::{
     answer::{Answer, DropView},
     command::Command,
     entry::Terms,
+    feed::Feed,
     freeze::{self, Frozen},
+    projector::{Consumer, Consumers, Projector},
     verify::{self, Problem},
-    writer::{Opening, QUEUE_MAX, Queued, Writer},
+    watches::{OrderChanges, OrderWatches},
+    work_list::WorkList,
+    writer::{Ended, Opening, QUEUE_MAX, Queued, Writer},
 };
 use crate::{
-    domain::{DropId, ProcessId, drop::Drop, drop::LedgerSecret},
+    domain::{DropId, OrderId, ProcessId, drop::Drop, drop::LedgerSecret},
     env::SharedEnv,
-    store::{OpenLedger, SharedStore, StoreError},
+    store::{OpenLedger, SharedStore, StoreError, projections::Checkpoint},
 };
 
 /// Ledgers that may be in memory at once.
@@ -66,10 +71,19 @@ pub struct OpenedLedger {
     /// The drop as of the newest record, always current.
     pub view: watch::Receiver<Arc<DropView>>,
     queue: mpsc::Sender<Queued>,
+    watches: Arc<OrderWatches>,
     /// Set when the ledger is looked for, so that one whose view is read stays in memory.
     is_used: Arc<AtomicBool>,
     /// Cancelled when the writer has ended. Before that no other may start: in one process two would not see each other's records.
     ended: CancellationToken,
+}
+
+impl OpenedLedger {
+    /// Watches an order from now on.
+    #[must_use]
+    pub fn watch_order(&self, order_id: OrderId) -> OrderChanges {
+        self.watches.watch(order_id)
+    }
 }
 
 /// Where an opened ledger is kept; empty while it is being opened.
@@ -100,6 +114,8 @@ struct Inner {
     env: SharedEnv,
     store: SharedStore,
     process_id: ProcessId,
+    consumers: Consumers,
+    work: Arc<WorkList>,
     open: Mutex<HashMap<DropId, Cell>>,
     stop: CancellationToken,
     writers: TaskTracker,
@@ -118,9 +134,14 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// A registry with nothing open.
+    /// A registry with nothing open. `consumers` follow each ledger as long as it is in memory.
     #[must_use]
-    pub fn new(env: SharedEnv, store: SharedStore, process_id: ProcessId) -> Self {
+    pub fn new(
+        env: SharedEnv,
+        store: SharedStore,
+        process_id: ProcessId,
+        consumers: Consumers,
+    ) -> Self {
         let (open, stop, writers) = (
             Mutex::default(),
             CancellationToken::new(),
@@ -130,6 +151,8 @@ impl Registry {
             env,
             store,
             process_id,
+            consumers,
+            work: Arc::default(),
             open,
             stop,
             writers,
@@ -142,10 +165,22 @@ impl Registry {
         self.0.process_id
     }
 
+    /// Payments and refunds that somebody has to go on with.
+    #[must_use]
+    pub fn work(&self) -> Arc<WorkList> {
+        Arc::clone(&self.0.work)
+    }
+
     /// How many ledgers are open.
     #[must_use]
     pub fn open_count(&self) -> usize {
         self.0.open.lock().len()
+    }
+
+    /// Whether a ledger is in memory.
+    #[must_use]
+    pub fn is_open(&self, drop_id: DropId) -> bool {
+        self.0.open.lock().contains_key(&drop_id)
     }
 
     /// Finds or opens a ledger. Freezes the drop's terms if that is due.
@@ -211,7 +246,14 @@ impl Registry {
             let why = "the drop's row does not fit its ledger";
             return Err(LedgerError::Unavailable(why.to_owned()));
         }
-        let (view_sender, view) = watch::channel(Arc::new(DropView::of(&report.state)));
+        let feed = Feed::new(&report.state, inner.work.clone());
+        let (view, watches) = (feed.view(), feed.watches());
+        let head = report.state.seq();
+        let head = report
+            .state
+            .record_hash(head)
+            .map(|hash| Checkpoint { seq: head, hash });
+        let projected = self.project(drop_id, head, &feed);
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
         let is_used = Arc::new(AtomicBool::new(true));
         let opening = Opening {
@@ -223,15 +265,26 @@ impl Registry {
             store: inner.store.clone(),
             stop: inner.stop.clone(),
             is_used: is_used.clone(),
+            feed,
         };
-        let writer = Writer::new(opening, commands, view_sender);
+        let writer = Writer::new(opening, commands);
         let ended = CancellationToken::new();
         let (registry, token) = (Arc::downgrade(inner), inner.writers.token());
         let guard = ended.clone().drop_guard();
+        let (store, open) = (inner.store.clone(), self.own_note(drop_id));
         inner.env.spawn(
             "ledger writer",
             Box::pin(async move {
-                writer.run().await;
+                let how = writer.run().await;
+                let is_projected = future::join_all(projected).await;
+                if how == Ended::Idle
+                    && is_projected.iter().all(|it| *it == Ok(true))
+                    && let Err(error) = store.unmark_open(open).await
+                {
+                    // The sweeper of a later process finds the row, opens the ledger and has nothing to do.
+                    tracing::debug!(ledger_id = %drop_id, %error, "open ledger stays noted");
+                }
+                std::mem::drop(store);
                 if let Some(inner) = registry.upgrade() {
                     inner.forget(drop_id, |found| Arc::as_ptr(found) == cell.as_ptr());
                 }
@@ -243,9 +296,45 @@ impl Registry {
             secret,
             view,
             queue,
+            watches,
             is_used,
             ended,
         }))
+    }
+
+    fn own_note(&self, ledger_id: DropId) -> OpenLedger {
+        OpenLedger {
+            ledger_id,
+            process_id: self.0.process_id,
+        }
+    }
+
+    /// Starts the consumers of a ledger. Each tells at its end whether it has consumed everything.
+    fn project(
+        &self,
+        ledger_id: DropId,
+        head: Option<Checkpoint>,
+        feed: &Feed,
+    ) -> Vec<oneshot::Receiver<bool>> {
+        let inner = &self.0;
+        let start = |consumer: &Arc<dyn Consumer>| {
+            let projector = Projector {
+                env: inner.env.clone(),
+                store: inner.store.clone(),
+                ledger_id,
+                consumer: Arc::clone(consumer),
+                head,
+                stop: inner.stop.clone(),
+            };
+            let (records, (done, told)) = (feed.records(), oneshot::channel());
+            let task = async move {
+                // Nobody waits if the writer's task was killed.
+                let _ = done.send(projector.run(records).await);
+            };
+            inner.env.spawn("projector", Box::pin(task));
+            told
+        };
+        inner.consumers.iter().map(start).collect()
     }
 
     /// Passes a command to a ledger and waits for the answer, for `time_left` at most.
@@ -305,10 +394,7 @@ impl Registry {
     /// # Errors
     /// If the store fails; repeat later.
     pub async fn adopt(&self, dead: OpenLedger) -> Result<(), LedgerError> {
-        let own = OpenLedger {
-            process_id: self.0.process_id,
-            ..dead
-        };
+        let own = self.own_note(dead.ledger_id);
         // By a command, not just by opening: one that is in memory may not know the dead one's last records, or may be about to leave.
         match self
             .call(dead.ledger_id, Command::GetDrop, ADOPT_WITHIN)

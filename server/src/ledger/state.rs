@@ -7,6 +7,7 @@ mod apply;
 mod decide;
 mod due;
 mod model;
+mod payment;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,8 @@ use std::sync::Arc;
 
 pub use apply::FoldError;
 pub use decide::Decision;
+pub use model::{Attempt, AttemptState, Item, Order, Phase, Position};
 use model::{Buyer, Replay, ReplayKey};
-pub use model::{Item, Order, Phase, Position};
 
 use super::{
     command::{Command, Outcome},
@@ -35,17 +36,25 @@ struct Core {
     items: Vec<Item>,
     /// `SoldOut` was written since the last restock.
     sold_out_told: bool,
+    /// Attempts that the provider has not ended: each pins its order's hold.
+    open_payments: u32,
 }
+
+/// An order and the number of one of its attempts.
+type AttemptKey = (OrderId, i32);
 
 /// The fold of one ledger.
 #[derive(Debug)]
 pub struct StockState {
     ledger_id: DropId,
     core: Core,
-    orders: Journaled<OrderId, Order>,
+    orders: Journaled<OrderId, Arc<Order>>,
+    attempts: Journaled<AttemptKey, Arc<Attempt>>,
+    /// Attempts that somebody has to go on with: open payments and refunds.
+    unfinished: Journaled<AttemptKey, ()>,
     buyers: Journaled<AccountId, Buyer>,
     replays: Journaled<ReplayKey, Replay>,
-    /// Open holds in the order of their end.
+    /// Open holds in the order of their end, but for those that an open payment pins.
     holds: Journaled<(Timestamp, OrderId), ()>,
     /// Orders sold and not refunded: what a cancelled drop owes.
     sold: Journaled<OrderId, ()>,
@@ -63,6 +72,8 @@ impl StockState {
             ledger_id,
             core: Core::default(),
             orders: Journaled::default(),
+            attempts: Journaled::default(),
+            unfinished: Journaled::default(),
             buyers: Journaled::default(),
             replays: Journaled::default(),
             holds: Journaled::default(),
@@ -116,8 +127,20 @@ impl StockState {
 
     /// One order.
     #[must_use]
-    pub fn order(&self, order_id: OrderId) -> Option<&Order> {
+    pub fn order(&self, order_id: OrderId) -> Option<&Arc<Order>> {
         self.orders.get(&order_id)
+    }
+
+    /// One attempt to pay.
+    #[must_use]
+    pub fn attempt(&self, order_id: OrderId, attempt: i32) -> Option<&Arc<Attempt>> {
+        self.attempts.get(&(order_id, attempt))
+    }
+
+    /// Attempts that somebody has to go on with: open payments, and refunds.
+    pub fn unfinished(&self) -> impl Iterator<Item = &Arc<Attempt>> {
+        let keys = self.unfinished.range();
+        keys.filter_map(|(key, ())| self.attempts.get(key))
     }
 
     /// How many orders there are, in any state.
@@ -126,10 +149,12 @@ impl StockState {
         self.orders.len()
     }
 
-    /// Whether a hold or a refund is open, so that somebody must go on with the ledger.
+    /// Whether a hold, a payment or a refund is open, so that somebody must go on with the ledger.
     #[must_use]
     pub fn has_open_work(&self) -> bool {
-        !self.holds.is_empty() || (self.core.phase.is_cancelled() && !self.sold.is_empty())
+        !self.holds.is_empty()
+            || !self.unfinished.is_empty()
+            || (self.core.phase.is_cancelled() && !self.sold.is_empty())
     }
 
     /// `seq` of the newest record; 0 for none.
@@ -220,6 +245,8 @@ impl StockState {
     pub fn begin(&mut self) {
         self.mark = Some(self.core.clone());
         self.orders.begin();
+        self.attempts.begin();
+        self.unfinished.begin();
         self.buyers.begin();
         self.replays.begin();
         self.holds.begin();
@@ -230,6 +257,8 @@ impl StockState {
     pub fn commit(&mut self, hash: [u8; 32], recorded_at: Timestamp) {
         self.mark = None;
         self.orders.commit();
+        self.attempts.commit();
+        self.unfinished.commit();
         self.buyers.commit();
         self.replays.commit();
         self.holds.commit();
@@ -244,6 +273,8 @@ impl StockState {
             self.core = core;
         }
         self.orders.rollback();
+        self.attempts.rollback();
+        self.unfinished.rollback();
         self.buyers.rollback();
         self.replays.rollback();
         self.holds.rollback();

@@ -94,6 +94,7 @@ pub(crate) fn place_again(
         order_id: order_id(order),
         lines: lines.iter().map(line).collect(),
         expected_total: None,
+        pay_by: None,
         retry_count,
     }
 }
@@ -182,6 +183,7 @@ pub(crate) fn row(n: u128, terms: &Terms) -> Drop {
         hold: Duration::from_micros(terms.hold_micros.unsigned_abs()),
         low_stock_threshold: terms.low_stock_threshold,
         created_at: EPOCH,
+        changed_at: EPOCH,
         cancelled: false,
         secret: None,
     }
@@ -299,7 +301,7 @@ impl World {
         let store = Arc::new(if is_shared { faulty.shared() } else { faulty });
         let shared_store: SharedStore = Arc::<Faulty<EmbeddedStore>>::clone(&store);
         let process_id = ProcessId::new(Uuid::from_u128(0x7000 + u128::from(n)));
-        let ledgers = Registry::new(shared_env, shared_store, process_id);
+        let ledgers = Registry::new(shared_env, shared_store, process_id, Vec::new());
         Process {
             env,
             store,

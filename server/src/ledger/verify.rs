@@ -49,9 +49,9 @@ pub async fn verify(
             return Ok(Report { state, entry_count });
         }
         for stored in &page {
-            let entries = record::fold(&mut state, stored)?;
-            entry_count += entries.len() as u64;
-            each(stored, &entries);
+            let applied = record::fold(&mut state, stored)?;
+            entry_count += applied.entries.len() as u64;
+            each(stored, &applied.entries);
         }
     }
 }

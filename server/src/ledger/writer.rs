@@ -19,13 +19,15 @@ use std::{
 use draft::{Broken, Draft};
 use metrics::WriterMetrics;
 use slot::Slot;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{Answer, DropView},
+    answer::Answer,
+    applied::Applied,
     command::Command,
     entry::Terms,
+    feed::Feed,
     record::{self, Salts},
     state::{FoldError, StockState},
     verify,
@@ -80,6 +82,17 @@ pub struct Opening {
     pub stop: CancellationToken,
     /// Somebody looked for the ledger since this was cleared.
     pub is_used: Arc<AtomicBool>,
+    /// Who is told of records.
+    pub feed: Feed,
+}
+
+/// How a writer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// No hold, payment or refund is open.
+    Idle,
+    /// Somebody has to go on.
+    Unfinished,
 }
 
 /// The writer of one ledger.
@@ -89,7 +102,6 @@ pub struct Writer {
     salts: Salts,
     queue: mpsc::Receiver<Queued>,
     pending: VecDeque<Queued>,
-    view: watch::Sender<Arc<DropView>>,
     is_marked: bool,
     metrics: WriterMetrics,
 }
@@ -101,13 +113,9 @@ enum Wake {
 }
 
 impl Writer {
-    /// A writer that takes commands from `queue` and shows the drop through `view`.
+    /// A writer that takes commands from `queue`.
     #[must_use]
-    pub fn new(
-        opening: Opening,
-        queue: mpsc::Receiver<Queued>,
-        view: watch::Sender<Arc<DropView>>,
-    ) -> Self {
+    pub fn new(opening: Opening, queue: mpsc::Receiver<Queued>) -> Self {
         let salts = Salts::new(&opening.secret);
         let pending = VecDeque::new();
         Self {
@@ -115,25 +123,22 @@ impl Writer {
             salts,
             queue,
             pending,
-            view,
             is_marked: false,
             metrics: WriterMetrics::new(),
         }
     }
 
     /// Works until told to stop or until nothing has happened for long. Everything queued by then is answered.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> Ended {
         loop {
             let wake = self.wait().await;
             if let Err(error) = self.work().await {
-                self.halt(&error).await;
-                return;
+                return self.halt(&error).await;
             }
             if matches!(wake, Wake::Leave) {
-                break;
+                return self.leave().await;
             }
         }
-        self.leave().await;
     }
 
     /// Waits for a command, for something due, or for a reason to leave.
@@ -155,6 +160,7 @@ impl Writer {
             },
             () = idle => {
                 let is_used = self.at.is_used.swap(false, Ordering::Relaxed);
+                let is_used = is_used || self.at.feed.is_watched();
                 let stays = is_used || until_due <= STAY_FOR || self.at.state.has_open_work();
                 if stays { Wake::Work } else { Wake::Leave }
             }
@@ -238,15 +244,21 @@ impl Writer {
                     self.at.state.commit(record.hash, record.recorded_at);
                     self.metrics
                         .appended(self.now().since(started), size, draft.entries.len());
-                    self.show();
+                    let entries = std::mem::take(&mut draft.entries);
+                    let applied = Applied::newest(&self.at.state, entries);
+                    if let Some(applied) = &applied {
+                        self.at.feed.show(applied);
+                    }
                     self.answer(batch, draft);
+                    // After the answers: buyers wait.
+                    applied.into_iter().for_each(|it| self.at.feed.tell(it));
                     return Ok(());
                 }
                 Slot::Lost(existing) => {
                     self.metrics.conflicts.increment(1);
                     self.at.state.rollback();
-                    record::fold(&mut self.at.state, &existing)?;
-                    self.show();
+                    let applied = record::fold(&mut self.at.state, &existing)?;
+                    self.at.feed.tell(applied);
                     match self.catch_up().await {
                         Ok(_) => self.requeue(batch),
                         Err(StoreOrFold::Store(error)) => {
@@ -299,17 +311,11 @@ impl Writer {
                 return Ok(count);
             }
             for stored in &page {
-                record::fold(&mut self.at.state, stored)?;
+                let applied = record::fold(&mut self.at.state, stored)?;
+                self.at.feed.tell(applied);
                 count += 1;
             }
-            self.show();
         }
-    }
-
-    /// Shows the drop as of the newest record.
-    fn show(&self) {
-        self.view
-            .send_replace(Arc::new(DropView::of(&self.at.state)));
     }
 
     /// Notes that this process has the ledger open, before its first append.
@@ -329,7 +335,7 @@ impl Writer {
     }
 
     fn answer(&self, batch: Vec<Queued>, draft: Draft) {
-        let view = self.view.borrow().clone();
+        let view = self.at.feed.newest();
         for (queued, outcome) in batch.into_iter().zip(draft.outcomes) {
             self.metrics.count(&queued.command, &outcome);
             let answer = Answer::of(outcome, &self.at.state, &view)
@@ -358,33 +364,31 @@ impl Writer {
         Ok(())
     }
 
-    /// Leaves memory: answers what came in meanwhile, then takes back the note that work is open here.
-    async fn leave(mut self) {
+    /// Leaves memory: answers what came in meanwhile.
+    async fn leave(mut self) -> Ended {
         self.queue.close();
         if let Err(error) = self.work().await {
-            self.halt(&error).await;
-            return;
+            return self.halt(&error).await;
         }
-        if !self.at.state.has_open_work()
-            && let Err(error) = self.at.store.unmark_open(self.open_row()).await
-        {
-            // The sweeper of a later process finds the row, opens the ledger and has nothing to do.
-            tracing::debug!(ledger_id = %self.at.state.ledger_id(), %error, "open ledger stays noted");
+        if self.at.state.has_open_work() {
+            Ended::Unfinished
+        } else {
+            Ended::Idle
         }
     }
 
     /// The fold does not understand the ledger: nothing may be written here any more.
-    async fn halt(&mut self, error: &FoldError) {
+    async fn halt(&mut self, error: &FoldError) -> Ended {
         tracing::error!(ledger_id = %self.at.state.ledger_id(), %error, "ledger halted: it can't be folded, run `livedrop ledger verify`");
         ::metrics::counter!("livedrop_ledger_halted_total").increment(1);
         let why = "this process can't write the ledger";
         Self::fail(self.pending.drain(..).collect(), why);
         loop {
             tokio::select! {
-                () = self.at.stop.cancelled() => return,
+                () = self.at.stop.cancelled() => return Ended::Unfinished,
                 queued = self.queue.recv() => match queued {
                     Some(queued) => Self::fail(vec![queued], why),
-                    None => return,
+                    None => return Ended::Unfinished,
                 },
             }
         }

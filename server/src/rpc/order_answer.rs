@@ -2,51 +2,88 @@
 
 use livedrop_proto::v1;
 
-use super::fields::{to_money, to_time};
+use super::{
+    fields::{to_money, to_time},
+    page_token,
+};
 use crate::{
-    domain::{DropId, ItemId, order::OrderState},
-    ledger::{OrderView, receipt::Receipt},
+    auth::Keys,
+    domain::{AccountId, DropId, ItemId, order::OrderState, payment::FailReason},
+    ledger::receipt::Receipt,
+    service::{
+        order_lists::{MonthPlace, OrdersPage, SegmentPlace},
+        orders::Placed,
+    },
+    store::orders::{OrderRow, OrderRowLine},
 };
 
 /// The answer to `PlaceOrder`.
-pub(super) fn placed(drop_id: DropId, view: &OrderView) -> v1::PlaceOrderResponse {
+pub(super) fn placed(placed: &Placed) -> v1::PlaceOrderResponse {
+    let row = &placed.order;
     let left = |&(item_id, available): &(ItemId, i64)| v1::StockLeft {
         item_id: item_id.to_string(),
         available,
     };
     v1::PlaceOrderResponse {
-        order: Some(order(drop_id, view)),
-        stock_left: view.stock_left.iter().map(left).collect(),
+        order: Some(order(row)),
+        stock_left: placed.stock_left.iter().map(left).collect(),
         receipt: Some(v1::ReceiptRef {
-            ledger_id: drop_id.to_string(),
-            seq: seq(view.order.proof.seq),
-            index: i32::try_from(view.order.proof.index).unwrap_or(i32::MAX),
-            record_hash: view.proof_hash.to_vec().into(),
+            ledger_id: row.drop_id.to_string(),
+            seq: seq(row.proof.seq),
+            index: i32::try_from(row.proof.index).unwrap_or(i32::MAX),
+            record_hash: placed.proof_hash.to_vec().into(),
         }),
     }
 }
 
 /// An order.
-pub(super) fn order(drop_id: DropId, view: &OrderView) -> v1::Order {
-    let (order, terms) = (&view.order, &view.terms);
-    let line = |line: &crate::ledger::Line| v1::OrderLine {
+pub(super) fn order(row: &OrderRow) -> v1::Order {
+    let line = |line: &OrderRowLine| v1::OrderLine {
         item_id: line.item_id.to_string(),
         quantity: line.quantity,
-        unit_price: terms
-            .item(line.item_id)
-            .map(|item| to_money(terms.currency, item.unit_price_minor)),
+        unit_price: Some(to_money(row.currency, line.unit_price_minor)),
     };
     v1::Order {
-        order_id: order.order_id.to_string(),
-        drop_id: drop_id.to_string(),
-        buyer_id: order.buyer_id.to_string(),
-        lines: order.lines.iter().map(line).collect(),
-        total: Some(to_money(terms.currency, order.total_minor)),
-        state: state(order.state).into(),
-        hold_expires_at: Some(to_time(order.hold_expires_at)),
-        created_at: Some(to_time(order.created_at)),
-        updated_at: Some(to_time(order.updated.recorded_at)),
-        seq: seq(order.updated.seq),
+        order_id: row.order_id.to_string(),
+        drop_id: row.drop_id.to_string(),
+        buyer_id: row.buyer_id.to_string(),
+        lines: row.lines.iter().map(line).collect(),
+        total: Some(to_money(row.currency, row.total_minor)),
+        state: state(row.state).into(),
+        hold_expires_at: Some(to_time(row.hold_expires_at)),
+        created_at: Some(to_time(row.created_at)),
+        updated_at: Some(to_time(row.updated_at)),
+        seq: seq(row.updated.seq),
+        payment_error: row.payment_error.as_deref().map(payment_error),
+        action_url: row.action_url.clone().unwrap_or_default(),
+        attempts: row.attempts,
+    }
+}
+
+/// A page of the caller's orders.
+pub(super) fn orders(
+    keys: &Keys,
+    caller: AccountId,
+    page: &OrdersPage<MonthPlace>,
+) -> v1::ListOrdersResponse {
+    let token = |place| page_token::orders_token(keys, caller, place);
+    v1::ListOrdersResponse {
+        orders: page.orders.iter().map(order).collect(),
+        next_page_token: page.next.map(token).unwrap_or_default(),
+    }
+}
+
+/// A page of a drop's orders.
+pub(super) fn drop_orders(
+    keys: &Keys,
+    caller: AccountId,
+    drop_id: DropId,
+    page: &OrdersPage<SegmentPlace>,
+) -> v1::ListDropOrdersResponse {
+    let token = |place| page_token::drop_orders_token(keys, caller, drop_id, place);
+    v1::ListDropOrdersResponse {
+        orders: page.orders.iter().map(order).collect(),
+        next_page_token: page.next.map(token).unwrap_or_default(),
     }
 }
 
@@ -61,6 +98,26 @@ const fn state(state: OrderState) -> v1::OrderState {
         OrderState::Expired => v1::OrderState::Expired,
         OrderState::RefundPending => v1::OrderState::RefundPending,
         OrderState::Refunded => v1::OrderState::Refunded,
+    }
+}
+
+fn payment_error(name: &str) -> v1::PaymentError {
+    use v1::PaymentErrorReason as Shown;
+    let (reason, message) = match FailReason::from_name(name) {
+        FailReason::Declined => (Shown::Declined, "the bank declined the payment"),
+        FailReason::InsufficientFunds => (Shown::InsufficientFunds, "the account lacks the money"),
+        FailReason::AuthenticationFailed => (
+            Shown::AuthenticationFailed,
+            "the payment was not confirmed by its owner",
+        ),
+        FailReason::InvalidMethod => (Shown::InvalidMethod, "this payment method is not taken"),
+        FailReason::Cancelled => (Shown::Cancelled, "the payment was not finished in time"),
+        FailReason::ProviderError => (Shown::ProviderError, "the payment provider could not do it"),
+        FailReason::SettledByHand => (Shown::SettledByHand, "an operator settled the payment"),
+    };
+    v1::PaymentError {
+        reason: reason.into(),
+        message: message.to_owned(),
     }
 }
 
@@ -85,4 +142,20 @@ pub(super) fn receipt(receipt: Receipt) -> v1::Receipt {
 
 fn seq(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payment_errors_have_the_names_of_the_domain() {
+        for reason in FailReason::ALL {
+            let shown = payment_error(reason.as_str()).reason().as_str_name();
+            let name = shown.strip_prefix("PAYMENT_ERROR_REASON_").unwrap();
+            assert_eq!(name, reason.as_str());
+        }
+        let shown = (1..100).filter(|it| v1::PaymentErrorReason::try_from(*it).is_ok());
+        assert_eq!(shown.count(), FailReason::ALL.len());
+    }
 }

@@ -92,7 +92,12 @@ pub static METHODS: &[Method] = &[
     entry("/livedrop.v1.OrderService/CancelOrder", Owner, Business),
     entry("/livedrop.v1.OrderService/GetOrder", Owner, Business),
     entry("/livedrop.v1.OrderService/GetReceipt", Owner, Business),
+    entry("/livedrop.v1.OrderService/ListDropOrders", Owner, Business),
+    entry("/livedrop.v1.OrderService/ListOrders", SignedIn, Business),
+    entry("/livedrop.v1.OrderService/PayOrder", Owner, Business),
     entry("/livedrop.v1.OrderService/PlaceOrder", SignedIn, Business),
+    entry("/livedrop.v1.OrderService/RefundOrder", Owner, Business),
+    entry("/livedrop.v1.OrderService/WatchOrder", Owner, Business),
 ];
 
 /// Where a path's entry is in [`METHODS`].

@@ -46,7 +46,11 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::OrderState
         | Reason::PriceChanged
         | Reason::RequestIdReused
-        | Reason::RequestIdVoid => Code::FailedPrecondition,
+        | Reason::RequestIdVoid
+        | Reason::PaymentInProgress
+        | Reason::HoldExpired
+        | Reason::TooManyAttempts => Code::FailedPrecondition,
+        Reason::ResumeTokenExpired => Code::OutOfRange,
         Reason::RateLimited | Reason::Overloaded | Reason::TooLarge => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,
         Reason::DeadlineExceeded => Code::DeadlineExceeded,

@@ -93,6 +93,43 @@ impl server::OrderService for Orders {
     ) -> Result<Response<v1::GetReceiptResponse>, Status> {
         Ok(Response::new(Default::default()))
     }
+
+    async fn pay_order(
+        &self,
+        _: Request<v1::PayOrderRequest>,
+    ) -> Result<Response<v1::PayOrderResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn refund_order(
+        &self,
+        _: Request<v1::RefundOrderRequest>,
+    ) -> Result<Response<v1::RefundOrderResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn list_orders(
+        &self,
+        _: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn list_drop_orders(
+        &self,
+        _: Request<v1::ListDropOrdersRequest>,
+    ) -> Result<Response<v1::ListDropOrdersResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    type WatchOrderStream = stream::Frames<v1::WatchOrderResponse>;
+
+    async fn watch_order(
+        &self,
+        _: Request<v1::WatchOrderRequest>,
+    ) -> Result<Response<Self::WatchOrderStream>, Status> {
+        Err(status::unimplemented())
+    }
 }
 
 /// A server of a test; it stops when dropped.
@@ -125,6 +162,7 @@ fn setup(limits: Limits) -> Setup {
         verify: Arc::new(verify),
         readiness: Readiness::default(),
         jwks: serde_json::json!({"keys": []}),
+        web: axum::Router::new(),
         allowed_origins: vec![HeaderValue::from_static("https://shop.example")],
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     store::{
         Put,
         accounts::{Account, Claim, Creator},
+        outbox::{Entity, EntityKind},
         requests::RequestKey,
     },
 };
@@ -120,16 +121,24 @@ async fn put_account(
 ) -> Result<Account> {
     let mut found = ctx.store.get_account(account_id).await?;
     if found.is_none() {
+        let (op_id, kind) = (ctx.env.uuid(), EntityKind::Account);
+        let id = account_id.uuid();
+        // Hashing takes longer than the disk.
+        let (begun, password_hash) = futures::future::try_join(
+            async { Ok::<_, Error>(ctx.outbox.begin(Entity { kind, id }, op_id).await?) },
+            async { Ok(ctx.passwords.hash(password).await?) },
+        )
+        .await?;
         let account = Account {
             account_id,
             version: 1,
-            op_id: ctx.env.uuid(),
+            op_id,
             email: email.as_typed().to_owned(),
             display_name: display_name.as_str().to_owned(),
-            password_hash: ctx.passwords.hash(password).await?,
+            password_hash,
             created_at: ctx.env.now(),
         };
-        match ctx.store.insert_account(&account).await? {
+        match begun.run(ctx.store.insert_account(&account)).await? {
             Put::Done => return Ok(account),
             // A twin was faster.
             Put::Exists(twin) => found = Some(twin),
@@ -205,7 +214,10 @@ pub async fn become_creator(
         bio: bio.as_str().to_owned(),
         created_at: ctx.env.now(),
     };
-    let creator = match ctx.store.insert_creator(&creator).await? {
+    let (kind, id) = (EntityKind::Creator, creator_id.uuid());
+    let put = ctx.store.insert_creator(&creator);
+    let put = ctx.outbox.change(Entity { kind, id }, creator.op_id, put);
+    let creator = match put.await? {
         Put::Done => creator,
         Put::Exists(found) if found.handle == creator.handle => found,
         Put::Exists(found) => return Err(already_creator(found)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     env::SharedEnv,
-    jobs::Timer,
+    jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
     store::SharedStore,
 };
@@ -23,8 +23,12 @@ pub struct Context {
     pub tokens: Arc<AccessTokens>,
     /// Authenticates refresh tokens and page tokens.
     pub keys: Arc<Keys>,
+    /// Goes on with payments; knows the providers.
+    pub payments: PaymentRunner,
     /// The open ledgers.
     pub ledgers: Registry,
     /// Wakes drops in time.
     pub timer: Timer,
+    /// Announces changes of rows that no ledger holds.
+    pub outbox: Outbox,
 }

@@ -10,7 +10,12 @@ use crate::{
         reason::Reason,
     },
     ledger::{Answer, Call, Command, DropView, LedgerError, Method},
-    store::{Cas, LedgerRecord, Put, drops::DropTime, drops::DropTimeKey, requests::RequestKey},
+    store::{
+        Cas, LedgerRecord, Put,
+        drops::{DropTime, DropTimeKey},
+        outbox::{Entity, EntityKind},
+        requests::RequestKey,
+    },
 };
 
 /// How far ahead a drop may be scheduled.
@@ -111,6 +116,7 @@ impl ScheduleDrop {
             hold: self.hold,
             low_stock_threshold: self.low_stock_threshold,
             created_at: now,
+            changed_at: now,
             cancelled: false,
             secret: None,
         }
@@ -208,22 +214,26 @@ pub async fn schedule(
         opens_at: drop.opens_at,
         drop_id,
     };
+    let ends_at = drop.ends_at;
     // Before the row: a row that no timer finds would never open.
-    ctx.store
-        .put_drop_time(
-            DropTime {
-                key,
-                ends_at: drop.ends_at,
-            },
-            now,
-        )
-        .await?;
-    let drop = match ctx.store.insert_drop(&drop).await? {
+    let (begun, ()) = futures::future::try_join(
+        ctx.outbox.begin(entity(drop_id), drop.op_id),
+        ctx.store.put_drop_time(DropTime { key, ends_at }, now),
+    )
+    .await?;
+    let drop = match begun.run(ctx.store.insert_drop(&drop)).await? {
         Put::Done => drop,
         Put::Exists(first) => first,
     };
     ctx.timer.arm(&drop);
     get(ctx, drop_id, time_left).await
+}
+
+fn entity(drop_id: DropId) -> Entity {
+    Entity {
+        kind: EntityKind::Drop,
+        id: drop_id.uuid(),
+    }
 }
 
 /// Reads a drop with its stock.
@@ -341,7 +351,10 @@ pub async fn cancel(
         drop.cancelled = true;
         drop.version += 1;
         drop.op_id = ctx.env.uuid();
-        match ctx.store.update_drop(&drop).await? {
+        drop.changed_at = ctx.env.now().max(drop.changed_at);
+        let update = ctx.store.update_drop(&drop);
+        let update = ctx.outbox.change(entity(drop_id), drop.op_id, update);
+        match update.await? {
             Cas::Done => return Ok(DropDetails::row(drop)),
             // Frozen or changed meanwhile: look again.
             Cas::Stale(_) => {}
@@ -354,7 +367,7 @@ pub async fn cancel(
 }
 
 /// Refuses callers who are not the drop's creator.
-async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
+pub(super) async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
     let creator_id = match ctx.ledgers.ledger(drop_id).await {
         Ok(ledger) => ledger.drop.creator_id,
         Err(LedgerError::NotFrozen(drop)) => drop.creator_id,
@@ -396,7 +409,7 @@ fn answered(
             ledger: Some(view),
         }),
         Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, request_id, refusal)),
-        Ok((_, Answer::Order(_))) => Err(Error::Internal(
+        Ok((_, Answer::Order(_) | Answer::Attempt(_))) => Err(Error::Internal(
             "a drop's call was answered with an order".to_owned(),
         )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),

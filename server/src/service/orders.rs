@@ -2,14 +2,23 @@
 
 use std::time::Duration;
 
-use super::{Context, Error, Result, refusals, requests::Fingerprint};
+use super::{Context, Error, OrderWatch, Result, refusals, requests::Fingerprint};
 use crate::{
-    domain::{AccountId, DropId, Money, OrderId, RequestId, reason::Reason},
+    domain::{
+        AccountId, DropId, ItemId, Money, OrderId, RequestId, order::OrderState,
+        payment::PaymentMethod, reason::Reason,
+    },
     ledger::{
-        Answer, Call, Command, LedgerError, Line, Method, OrderView, Refusal,
+        Answer, Call, Command, LedgerError, Line, Method, OrderView, PayBy, Refusal,
         receipt::{self, Receipt},
     },
+    store::orders::OrderRow,
 };
+
+/// How long a call waits for the provider's word; after that the buyer watches the order.
+const PAYMENT_WAIT: Duration = Duration::from_secs(8);
+/// What is left of the caller's time for the answer to arrive.
+const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
 /// What a buyer wants.
 #[derive(Debug, Clone)]
@@ -22,6 +31,8 @@ pub struct PlaceOrder {
     pub lines: Vec<Line>,
     /// What the buyer expects to pay.
     pub expected_total: Option<Money>,
+    /// By what to pay at once; without it the order waits for [`pay`].
+    pub payment_method: Option<PaymentMethod>,
     /// 0 on the first try.
     pub retry_count: i32,
 }
@@ -37,17 +48,32 @@ impl PlaceOrder {
                 .bytes(line.item_id.as_bytes())
                 .number(i64::from(line.quantity));
         }
-        match self.expected_total {
-            Some(total) => print
+        if let Some(total) = self.expected_total {
+            print = print
                 .text(total.currency.as_str())
-                .number(total.amount_minor),
+                .number(total.amount_minor);
+        }
+        match &self.payment_method {
+            Some(method) => print.text(method.expose()),
             None => print,
         }
         .finish()
     }
 }
 
-/// Holds units for the caller, and sells them if they cost nothing. Durable when it returns.
+/// A placed order, and what is left.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The order.
+    pub order: OrderRow,
+    /// Units left of the ordered items, in the order of the lines.
+    pub stock_left: Vec<(ItemId, i64)>,
+    /// Hash of the record that holds the order's proof.
+    pub proof_hash: [u8; 32],
+}
+
+/// Holds units for the caller, sells them if they cost nothing, and begins to pay if it is said how. The hold is durable when this
+/// returns; a payment is waited for, but not for ever.
 ///
 /// # Errors
 /// As `PlaceOrder` of the contract.
@@ -56,41 +82,194 @@ pub async fn place(
     caller: AccountId,
     wish: PlaceOrder,
     time_left: Duration,
-) -> Result<OrderView> {
+) -> Result<Placed> {
+    let until = ctx.env.now() + time_left;
     let call = Call {
         caller_id: caller,
         method: Method::PlaceOrder,
         request_id: Some(wish.request_id),
         fingerprint: wish.fingerprint(),
     };
-    let order_id = OrderId::new(ctx.env.uuid());
     let PlaceOrder {
         request_id,
         drop_id,
         lines,
         expected_total,
+        payment_method,
         retry_count,
     } = wish;
     let command = Command::PlaceOrder {
         call,
-        order_id,
+        order_id: OrderId::new(ctx.env.uuid()),
         lines: lines.clone(),
         expected_total,
+        pay_by: payment_method.map(|it| pay_by(ctx, it)).transpose()?,
         retry_count,
     };
-    match ctx.ledgers.call(drop_id, command, time_left).await {
-        Ok((_, Answer::Order(view))) => Ok(*view),
+    let view = match ctx.ledgers.call(drop_id, command, time_left).await {
+        Ok((_, Answer::Order(view))) => *view,
         Ok((ledger, Answer::Refused(Refusal::UnknownItem(_)))) => {
-            Err(refusals::unknown_items(&ledger.drop, &lines))
+            return Err(refusals::unknown_items(&ledger.drop, &lines));
         }
         Ok((_, Answer::Refused(refusal))) => {
-            Err(refusals::refused(drop_id, Some(request_id), refusal))
+            return Err(refusals::refused(drop_id, Some(request_id), refusal));
         }
-        Ok((_, Answer::Drop(_))) => Err(Error::Internal(
-            "PlaceOrder was answered with a drop".to_owned(),
-        )),
-        Err(error) => Err(refusals::no_answer(drop_id, error)),
+        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => {
+            return Err(Error::Internal("not answered with an order".to_owned()));
+        }
+        Err(error) => return Err(refusals::no_answer(drop_id, error)),
+    };
+    let (order, proof_hash) = paid_or_waiting(ctx, caller, drop_id, &view, until).await;
+    Ok(Placed {
+        order,
+        stock_left: view.stock_left,
+        proof_hash,
+    })
+}
+
+/// How a buyer wants to pay.
+#[derive(Debug, Clone)]
+pub struct PayOrder {
+    /// The client's key.
+    pub request_id: RequestId,
+    /// The order's drop.
+    pub drop_id: DropId,
+    /// Which order.
+    pub order_id: OrderId,
+    /// By what.
+    pub payment_method: PaymentMethod,
+    /// 0 on the first try.
+    pub retry_count: i32,
+}
+
+/// Begins to pay for the caller's held order, and waits for the provider's word, but not for ever.
+///
+/// # Errors
+/// As `PayOrder` of the contract.
+pub async fn pay(
+    ctx: &Context,
+    caller: AccountId,
+    wish: PayOrder,
+    time_left: Duration,
+) -> Result<OrderRow> {
+    let until = ctx.env.now() + time_left;
+    let (drop_id, order_id) = (wish.drop_id, wish.order_id);
+    let print = Fingerprint::new("PayOrder").bytes(order_id.as_bytes());
+    let call = Call {
+        caller_id: caller,
+        method: Method::PayOrder,
+        request_id: Some(wish.request_id),
+        fingerprint: print.text(wish.payment_method.expose()).finish(),
+    };
+    let command = Command::PayOrder {
+        call,
+        order_id,
+        pay_by: pay_by(ctx, wish.payment_method)?,
+        retry_count: wish.retry_count,
+    };
+    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
+    let (order, _) = paid_or_waiting(ctx, caller, drop_id, &view, until).await;
+    Ok(order)
+}
+
+fn pay_by(ctx: &Context, method: PaymentMethod) -> Result<PayBy> {
+    let provider = ctx.payments.providers().chosen().ok_or_else(|| {
+        Error::invalid(
+            "payment_method",
+            "must be empty: this server takes no payments",
+        )
+    })?;
+    Ok(PayBy {
+        provider: provider.to_owned(),
+        method,
+    })
+}
+
+/// The order once its payment has come to something, or when the time is up. Its record's proof comes along.
+async fn paid_or_waiting(
+    ctx: &Context,
+    caller: AccountId,
+    drop_id: DropId,
+    view: &OrderView,
+    until: crate::domain::Timestamp,
+) -> (OrderRow, [u8; 32]) {
+    let order = view.order.row(drop_id, &view.terms);
+    let left = until.since(ctx.env.now()).saturating_sub(ANSWER_MARGIN);
+    if !is_paying(order.state) || left.is_zero() {
+        return (order, view.proof_hash);
     }
+    let watching = async {
+        let mut watch = OrderWatch::begin(ctx, caller, drop_id, order.order_id, left).await?;
+        loop {
+            let newest = watch.newest().await?;
+            if !is_paying(newest.order.state) {
+                return Ok::<_, Error>(newest);
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = watching => outcome.ok(),
+        () = ctx.env.sleep(left.min(PAYMENT_WAIT)) => None,
+    };
+    match outcome {
+        Some(newest) => (newest.order.row(drop_id, &newest.terms), newest.proof_hash),
+        // The hold is there, and the payment goes on: the buyer asks again.
+        None => (order, view.proof_hash),
+    }
+}
+
+const fn is_paying(state: OrderState) -> bool {
+    matches!(
+        state,
+        OrderState::PaymentPending | OrderState::PaymentUnknown
+    )
+}
+
+/// Why money goes back.
+#[derive(Debug, Clone)]
+pub struct RefundOrder {
+    /// The client's key.
+    pub request_id: RequestId,
+    /// The order's drop.
+    pub drop_id: DropId,
+    /// Which order.
+    pub order_id: OrderId,
+    /// Why, for the record.
+    pub reason: String,
+    /// Whether its units are for sale again.
+    pub restock: bool,
+}
+
+/// Gives the money of a paid order of the caller's drop back.
+///
+/// # Errors
+/// As `RefundOrder` of the contract.
+pub async fn refund(
+    ctx: &Context,
+    caller: AccountId,
+    wish: RefundOrder,
+    time_left: Duration,
+) -> Result<OrderRow> {
+    let (drop_id, order_id) = (wish.drop_id, wish.order_id);
+    super::drops::owned(ctx, caller, drop_id).await?;
+    let print = Fingerprint::new("RefundOrder")
+        .bytes(order_id.as_bytes())
+        .text(&wish.reason)
+        .number(i64::from(wish.restock));
+    let call = Call {
+        caller_id: caller,
+        method: Method::RefundOrder,
+        request_id: Some(wish.request_id),
+        fingerprint: print.finish(),
+    };
+    let command = Command::RefundOrder {
+        call,
+        order_id,
+        reason: wish.reason,
+        restock: wish.restock,
+    };
+    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
+    Ok(view.order.row(drop_id, &view.terms))
 }
 
 /// Gives the caller's hold back. Repeating is harmless.
@@ -103,7 +282,7 @@ pub async fn cancel(
     drop_id: DropId,
     order_id: OrderId,
     time_left: Duration,
-) -> Result<OrderView> {
+) -> Result<OrderRow> {
     let fingerprint = Fingerprint::new("CancelOrder")
         .bytes(order_id.as_bytes())
         .finish();
@@ -113,17 +292,13 @@ pub async fn cancel(
         request_id: None,
         fingerprint,
     };
-    on_order(
-        ctx,
-        drop_id,
-        order_id,
-        Command::CancelOrder { call, order_id },
-        time_left,
-    )
-    .await
+    let command = Command::CancelOrder { call, order_id };
+    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
+    Ok(view.order.row(drop_id, &view.terms))
 }
 
-/// Reads an order of the caller, or of the caller's drop.
+/// Reads an order of the caller, or of the caller's drop, at least as new as `min_seq`. A ledger in memory answers from its fold, others
+/// from the order's row if that is new enough.
 ///
 /// # Errors
 /// As `GetOrder` of the contract.
@@ -132,19 +307,37 @@ pub async fn get(
     caller: AccountId,
     drop_id: DropId,
     order_id: OrderId,
+    min_seq: u64,
+    time_left: Duration,
+) -> Result<OrderRow> {
+    if !ctx.ledgers.is_open(drop_id)
+        && let Some(row) = ctx.store.get_order(order_id).await?
+        && row.drop_id == drop_id
+        && row.updated.seq >= min_seq
+    {
+        return if row.buyer_id == caller || row.creator_id == caller {
+            Ok(row)
+        } else {
+            Err(unknown(order_id))
+        };
+    }
+    let view = from_fold(ctx, caller, drop_id, order_id, time_left).await?;
+    Ok(view.order.row(drop_id, &view.terms))
+}
+
+/// Reads an order from its ledger's fold.
+pub(super) async fn from_fold(
+    ctx: &Context,
+    caller_id: AccountId,
+    drop_id: DropId,
+    order_id: OrderId,
     time_left: Duration,
 ) -> Result<OrderView> {
-    on_order(
-        ctx,
-        drop_id,
+    let command = Command::GetOrder {
+        caller_id,
         order_id,
-        Command::GetOrder {
-            caller_id: caller,
-            order_id,
-        },
-        time_left,
-    )
-    .await
+    };
+    on_order(ctx, drop_id, order_id, command, time_left).await
 }
 
 /// Makes the receipt of the caller's order, from its record in the store.
@@ -158,9 +351,9 @@ pub async fn receipt(
     order_id: OrderId,
     time_left: Duration,
 ) -> Result<Receipt> {
-    let view = get(ctx, caller, drop_id, order_id, time_left).await?;
+    let view = from_fold(ctx, caller, drop_id, order_id, time_left).await?;
     if view.order.buyer_id != caller {
-        return Err(Error::not_found(Reason::OrderNotFound, "order", order_id));
+        return Err(unknown(order_id));
     }
     let ledger = ctx
         .ledgers
@@ -181,22 +374,26 @@ async fn on_order(
     command: Command,
     time_left: Duration,
 ) -> Result<OrderView> {
-    let unknown = || Error::not_found(Reason::OrderNotFound, "order", order_id);
+    let request_id = command.request_id();
     match ctx.ledgers.call(drop_id, command, time_left).await {
         Ok((_, Answer::Order(view))) => Ok(*view),
         Ok((_, Answer::Refused(refusal))) => Err(with_order_id(
-            refusals::refused(drop_id, None, refusal),
+            refusals::refused(drop_id, request_id, refusal),
             order_id,
         )),
-        Ok((_, Answer::Drop(_))) => Err(Error::Internal(
-            "an order's call was answered with a drop".to_owned(),
-        )),
+        Ok((_, Answer::Drop(_) | Answer::Attempt(_))) => {
+            Err(Error::Internal("not answered with an order".to_owned()))
+        }
         // No ledger, no order. Whether there is a drop is nobody's business here.
-        Err(LedgerError::NotFrozen(_) | LedgerError::UnknownDrop) => Err(unknown()),
+        Err(LedgerError::NotFrozen(_) | LedgerError::UnknownDrop) => Err(unknown(order_id)),
         Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
             Err(refusals::no_answer(drop_id, error))
         }
     }
+}
+
+fn unknown(order_id: OrderId) -> Error {
+    Error::not_found(Reason::OrderNotFound, "order", order_id)
 }
 
 fn with_order_id(mut error: Error, order_id: OrderId) -> Error {

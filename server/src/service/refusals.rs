@@ -104,6 +104,25 @@ pub(super) fn refused(drop_id: DropId, request_id: Option<RequestId>, refusal: R
                 format!("the order is {}", state.as_str()),
             )
         }
+        Refusal::PaymentInProgress(state) => {
+            metadata.push(("state", state.as_str().to_owned()));
+            (
+                Reason::PaymentInProgress,
+                format!("a payment is open: the order is {}", state.as_str()),
+            )
+        }
+        Refusal::HoldExpired => (
+            Reason::HoldExpired,
+            "the hold ran out: place a new order".to_owned(),
+        ),
+        Refusal::TooManyAttempts { retry_at } => {
+            metadata.extend(retry_at.map(|at| ("retryAt", at.to_string())));
+            let message = match retry_at {
+                Some(at) => format!("the next payment attempt may begin at {at}"),
+                None => "the order has had all its payment attempts".to_owned(),
+            };
+            (Reason::TooManyAttempts, message)
+        }
         Refusal::RequestIdReused => (
             Reason::RequestIdReused,
             "this request id was used with other content".to_owned(),

@@ -19,8 +19,10 @@ use crate::{
     auth::{AccessTokens, Keys, PasswordCost, Passwords},
     domain::{ProcessId, Timestamp},
     env::{BoxFuture, Env, SharedEnv, SystemEnv},
-    jobs::Timer,
+    events::Sinks,
+    jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
+    payments::Providers,
     store::{
         SharedStore,
         embedded::EmbeddedStore,
@@ -79,9 +81,24 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
     let keys = Arc::new(Keys::generate().unwrap());
     let store: SharedStore = Arc::new(Faulty::new(inner, Arc::clone(&shared), plan, seed));
     let process_id = ProcessId::new(shared.uuid());
+    let sinks = Sinks::default();
+    let ledgers = Registry::new(
+        Arc::clone(&shared),
+        Arc::clone(&store),
+        process_id,
+        crate::projectors::consumers(&store, &sinks),
+    );
+    let payments = PaymentRunner::new(
+        Arc::clone(&shared),
+        Arc::clone(&store),
+        ledgers.clone(),
+        Providers::default(),
+    );
     let ctx = Context {
-        ledgers: Registry::new(Arc::clone(&shared), Arc::clone(&store), process_id),
+        ledgers,
+        payments,
         timer: Timer::new(Arc::clone(&shared)),
+        outbox: Outbox::new(Arc::clone(&shared), Arc::clone(&store), sinks),
         env: shared,
         store,
         passwords: Arc::new(Passwords::start(PasswordCost::CHEAP).unwrap()),

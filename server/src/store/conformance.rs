@@ -8,18 +8,27 @@
     reason = "these are tests, in the library only so that the integration tests can run them too"
 )]
 
+pub mod audit;
 pub mod claims;
+pub mod drop_lists;
 pub mod drop_times;
+pub mod jobs;
 pub mod ledgers;
 pub mod open_ledgers;
+pub mod order_rows;
+pub mod outbox;
+pub mod payments;
+pub mod projections;
 pub mod reopening;
 pub mod requests;
 pub mod rows;
 
+pub(in crate::store) mod pages;
 pub(in crate::store) mod samples;
 
 /// Makes a test of each property. `$make` is an expression that makes a future of a store and something to keep alive meanwhile.
-/// What is not here is [`reopening::everything_survives`], which needs to know how to reopen.
+/// What is not here is [`reopening::everything_survives`], which needs to know how to reopen, and
+/// [`projections::truncating_empties_projections_only`], which needs a store of its own.
 #[macro_export]
 macro_rules! store_conformance {
     ($make:expr) => {
@@ -48,6 +57,31 @@ macro_rules! store_conformance {
             drop_times::pages_go_both_ways,
             drop_times::partitions_are_apart,
             drop_times::the_latest_write_stays,
+            drop_lists::creator_drops_page_both_ways,
+            drop_lists::creators_drops_are_apart,
+            drop_lists::a_scan_has_every_drop_once,
+            order_rows::orders_come_back_as_put,
+            order_rows::the_greatest_place_stays,
+            order_rows::slices_of_orders_are_bounded,
+            order_rows::buyer_orders_page_both_ways,
+            order_rows::buyers_and_months_are_apart,
+            order_rows::drop_orders_page_both_ways,
+            order_rows::drops_and_segments_are_apart,
+            projections::the_last_checkpoint_stays,
+            projections::the_newest_status_stays,
+            projections::statuses_come_back_as_put,
+            payments::attempts_are_put_if_absent,
+            payments::racing_attempts_have_one_winner,
+            payments::events_are_settled_once,
+            outbox::intents_page_both_ways,
+            outbox::shards_and_hours_are_apart,
+            outbox::intents_are_removed,
+            outbox::the_greatest_version_stays_announced,
+            jobs::jobs_change_by_version,
+            jobs::jobs_are_apart,
+            jobs::racing_jobs_have_one_winner,
+            audit::entries_are_listed_oldest_first,
+            audit::the_audit_list_is_bounded,
         }
     };
     (@tests $make:expr; $($module:ident::$property:ident,)*) => {$(

@@ -1,10 +1,10 @@
-//! Storage of drops (table `drops`) and of when they open (`drops_by_time`).
+//! Storage of drops (table `drops`), of when they open (`drops_by_time`) and whose they are (`drops_by_creator`).
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Cas, PageRequest, Put, Result};
-use crate::domain::{DropId, Timestamp, drop::Drop};
+use crate::domain::{AccountId, DropId, Timestamp, drop::Drop};
 
 /// Key of a row of `drops_by_time` within its partition `(UTC day of opens_at, shard of the drop)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,4 +46,22 @@ pub trait DropStore: Send + Sync {
         shard: u8,
         page: PageRequest<DropTimeKey>,
     ) -> Result<Vec<DropTime>>;
+
+    /// Lists a drop among its creator's. Repeating is harmless.
+    async fn put_creator_drop(
+        &self,
+        creator_id: AccountId,
+        created_at: Timestamp,
+        drop_id: DropId,
+    ) -> Result<()>;
+
+    /// Pages through a creator's drops in the order `(created_at, drop_id)`.
+    async fn list_creator_drops(
+        &self,
+        creator_id: AccountId,
+        page: PageRequest<(Timestamp, DropId)>,
+    ) -> Result<Vec<(Timestamp, DropId)>>;
+
+    /// Pages through all drops in some fixed order, which need not be that of the ids. For `livedrop rebuild` only.
+    async fn scan_drops(&self, after: Option<DropId>, limit: usize) -> Result<Vec<Drop>>;
 }

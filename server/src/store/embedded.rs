@@ -4,11 +4,17 @@
 //! this process is the only one that can write it. Rows lie in byte order of (partition, clustering), see `key`.
 
 mod accounts;
+mod audit;
 mod committer;
 mod drops;
 mod file;
+mod jobs;
 mod key;
 mod ledger;
+mod orders;
+mod outbox;
+mod payments;
+mod projections;
 mod requests;
 mod rows;
 mod sessions;

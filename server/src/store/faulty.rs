@@ -1,5 +1,7 @@
 //! A store that misbehaves as networks and databases do, by seed: for tests of everything above the store.
 
+mod order_stores;
+mod outbox_stores;
 mod plan;
 mod stores;
 #[cfg(test)]

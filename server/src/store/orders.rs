@@ -3,8 +3,11 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{PageRequest, Result};
+use super::{PageRequest, Result, StoreError};
 use crate::domain::{AccountId, Currency, DropId, ItemId, OrderId, Timestamp, order::OrderState};
+
+/// Most rows that are put at a time: some 300 KiB, and a few milliseconds in which other writers wait.
+pub const ORDERS_PUT_MAX: usize = 500;
 
 /// A place in a ledger: a record and an entry of it. Later places are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,8 +66,6 @@ pub struct OrderRow {
     pub updated: LedgerPlace,
     /// The entry that a receipt proves.
     pub proof: LedgerPlace,
-    /// Hash of that entry's record.
-    pub proof_hash: [u8; 32],
     /// Payment attempts so far.
     pub attempts: i32,
     /// Where the buyer has to go; while the state is ACTION_REQUIRED.
@@ -98,10 +99,10 @@ pub struct OrderRef {
 /// Order rows: upserts ordered by their place in the ledger, so replays and two projectors at once converge.
 #[async_trait]
 pub trait OrderStore: Send + Sync {
-    /// Upserts rows; of two of one order the one with the greater [`OrderRow::updated`] stays. At most 500 at a time.
+    /// Upserts rows; of two of one order the one with the greater [`OrderRow::updated`] stays. At most [`ORDERS_PUT_MAX`] at a time.
     async fn put_orders(&self, rows: &[OrderRow]) -> Result<()>;
 
-    /// Lists orders, in `orders_by_buyer` and `orders_by_drop`. Repeating is harmless. At most 500 at a time.
+    /// Lists orders, in `orders_by_buyer` and `orders_by_drop`. Repeating is harmless. At most [`ORDERS_PUT_MAX`] at a time.
     async fn put_order_refs(&self, refs: &[OrderRef]) -> Result<()>;
 
     /// Reads an order's row.
@@ -122,4 +123,14 @@ pub trait OrderStore: Send + Sync {
         segment: u64,
         page: PageRequest<OrderId>,
     ) -> Result<Vec<OrderId>>;
+}
+
+/// Refuses a slice of more than [`ORDERS_PUT_MAX`].
+pub(super) fn check_count(count: usize) -> Result<()> {
+    if count > ORDERS_PUT_MAX {
+        let what =
+            format!("{count} order rows at a time are too many, {ORDERS_PUT_MAX} are allowed");
+        return Err(StoreError::Determinate(what));
+    }
+    Ok(())
 }

@@ -7,9 +7,10 @@ use std::{
 
 use livedrop::{Client, Error, RetryPolicy, Uuid, v1};
 use livedrop_server::{
-    app::App,
+    app::{App, Parts},
     config::{Config, Profile},
     rpc::Limits,
+    store::SharedStore,
 };
 
 /// A server of one test.
@@ -34,13 +35,22 @@ impl Server {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with_parts(change, Parts::default()).await
+    }
+
+    pub(crate) async fn start_with_parts(change: impl FnOnce(&mut Config), parts: Parts) -> Self {
         let mut config = Config::new(Profile::Dev);
         config.server.listen = ([127, 0, 0, 1], 0).into();
         config.server.metrics_listen = None;
         change(&mut config);
         Self {
-            app: App::start(&config).await.unwrap(),
+            app: App::start_with(&config, parts).await.unwrap(),
         }
+    }
+
+    /// What the server stores.
+    pub(crate) fn store(&self) -> SharedStore {
+        self.app.ctx.store.clone()
     }
 
     pub(crate) fn endpoint(&self) -> String {

@@ -6,7 +6,10 @@ use prost::Message;
 
 use super::{CodecError, EncodedEntry, encode};
 use crate::{
-    domain::{AccountId, ItemId, OrderId, RequestId, Timestamp, drop::LedgerSecret},
+    domain::{
+        AccountId, ItemId, OrderId, RequestId, Timestamp, drop::LedgerSecret,
+        payment::PaymentMethod,
+    },
     ledger::entry::{
         Call, CloseReason, Entry, Event, Line, Method, Move, ReleaseReason, Terms, TermsItem,
         WaitReason,
@@ -160,7 +163,7 @@ fn event(public: stored::EntryPublic, detail: Option<Detail>) -> Result<Event> {
             attempt: it.attempt,
             amount_minor: it.amount_minor,
             provider: it.provider,
-            payment_method: it.payment_method,
+            payment_method: PaymentMethod::stored(it.payment_method),
         },
         Detail::PaymentWaiting(it) => Event::PaymentWaiting {
             order_id: order(&it.order_id)?,

@@ -150,7 +150,7 @@ fn detail(event: &Event) -> Option<Detail> {
             attempt: *attempt,
             amount_minor: *amount_minor,
             provider: provider.clone(),
-            payment_method: payment_method.clone(),
+            payment_method: payment_method.expose().to_owned(),
         }),
         Event::PaymentWaiting {
             order_id,

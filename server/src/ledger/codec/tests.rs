@@ -106,7 +106,7 @@ fn event() -> impl Strategy<Value = Event> {
                     attempt,
                     amount_minor,
                     provider,
-                    payment_method,
+                    payment_method: crate::domain::payment::PaymentMethod::stored(payment_method),
                 }
             }
         ),

@@ -1,5 +1,7 @@
 //! Folding one entry. Everything it relies on is checked: an entry that does not fit is refused, and the ledger is no longer written here.
 
+use std::sync::Arc;
+
 use super::{
     StockState,
     model::{Buyer, Item, Made, Order, Phase, Position, Replay},
@@ -32,6 +34,9 @@ pub enum FoldError {
         why: String,
     },
 }
+
+/// The order's state does not lead there.
+pub(super) const NO_SUCH_EDGE: FoldError = illegal("entry", "the order's state has no such edge");
 
 pub(super) const fn illegal(entry: &'static str, why: &'static str) -> FoldError {
     FoldError::Illegal { entry, why }
@@ -73,6 +78,7 @@ impl StockState {
             Event::Held { lines, .. } => moves(lines, -1, 1, 0),
             Event::Sold { order_id, .. } => moves(lines(order_id)?, 0, -1, 1),
             Event::Released { order_id, .. } => moves(lines(order_id)?, 1, -1, 0),
+            Event::SoldLate { order_id, .. } => moves(lines(order_id)?, -1, 0, 1),
             Event::RefundStarted {
                 order_id,
                 restock: true,
@@ -90,7 +96,6 @@ impl StockState {
             | Event::PaymentStarted { .. }
             | Event::PaymentWaiting { .. }
             | Event::PaymentFailed { .. }
-            | Event::SoldLate { .. }
             | Event::RefundStarted { restock: false, .. }
             | Event::Refunded { .. }
             | Event::LowStock { .. }
@@ -109,7 +114,7 @@ impl StockState {
         if entry.moves != self.moves_of(&entry.event)? {
             return Err(illegal("entry", "its moves do not follow from it"));
         }
-        self.check_rules(&entry.event, at)?;
+        self.check_rules(entry, at)?;
         self.apply_event(entry, at)?;
         self.apply_moves(&entry.moves)?;
         self.remember_call(entry)
@@ -138,7 +143,7 @@ impl StockState {
                     low_told: false,
                 };
                 self.core.items = terms.items.iter().map(item).collect();
-                self.core.terms = Some(std::sync::Arc::new(terms.clone()));
+                self.core.terms = Some(Arc::new(terms.clone()));
                 self.core.secret = Some(secret.clone());
                 self.core.phase = Phase::Scheduled;
             }
@@ -149,44 +154,13 @@ impl StockState {
                 }
             },
             Event::Held { .. } => self.apply_held(&entry.event, at)?,
-            Event::Sold { order_id, .. } => self.end_hold(*order_id, OrderState::Paid, at)?,
             Event::Released { order_id, reason } => {
                 let (state, abandoned) = match reason {
                     ReleaseReason::Expired => (OrderState::Expired, true),
                     ReleaseReason::CancelledByBuyer => (OrderState::Cancelled, true),
                     ReleaseReason::DropCancelled => (OrderState::Cancelled, false),
                 };
-                self.end_hold(*order_id, state, at)?;
-                if abandoned {
-                    let buyer_id = self.orders.get(order_id).map(|order| order.buyer_id);
-                    self.update_buyer(buyer_id, |buyer| {
-                        buyer.abandoned = buyer.abandoned.saturating_add(1)
-                    });
-                }
-            }
-            Event::RefundStarted {
-                order_id,
-                restock,
-                stray: false,
-                ..
-            } => {
-                if *restock && self.core.phase.is_over() {
-                    return Err(illegal("RefundStarted", "restocks a closed drop"));
-                }
-                self.move_order(*order_id, OrderState::Paid, OrderState::RefundPending, at)?;
-                self.sold.remove(order_id);
-            }
-            Event::Refunded {
-                order_id,
-                stray: false,
-                ..
-            } => {
-                self.move_order(
-                    *order_id,
-                    OrderState::RefundPending,
-                    OrderState::Refunded,
-                    at,
-                )?;
+                self.release(*order_id, state, abandoned, at)?;
             }
             Event::Restocked { item_id, units, .. } => {
                 if *units < 1 || !matches!(self.core.phase, Phase::Scheduled | Phase::Live) {
@@ -206,7 +180,7 @@ impl StockState {
                 let Some(call) = entry.call else {
                     return Err(illegal("Refused", "without a call"));
                 };
-                self.update_buyer(Some(call.caller_id), |buyer| {
+                self.update_buyer(call.caller_id, |buyer| {
                     buyer.refused = buyer.refused.saturating_add(1)
                 });
             }
@@ -220,7 +194,7 @@ impl StockState {
                 }
             },
             Event::Sealed => match self.core.phase {
-                Phase::Closed(reason) if self.holds.is_empty() => {
+                Phase::Closed(reason) if self.holds.is_empty() && self.core.open_payments == 0 => {
                     self.core.phase = Phase::Sealed(reason)
                 }
                 Phase::Empty
@@ -230,18 +204,17 @@ impl StockState {
                 | Phase::Sealed(_) => {
                     return Err(illegal(
                         "Sealed",
-                        "the drop is not closed, or a hold is open",
+                        "the drop is not closed, or a hold or payment is open",
                     ));
                 }
             },
             Event::PaymentStarted { .. }
             | Event::PaymentWaiting { .. }
             | Event::PaymentFailed { .. }
+            | Event::Sold { .. }
             | Event::SoldLate { .. }
-            | Event::RefundStarted { stray: true, .. }
-            | Event::Refunded { stray: true, .. } => {
-                return Err(illegal("payment", "this version does not take payments"));
-            }
+            | Event::RefundStarted { .. }
+            | Event::Refunded { .. } => self.apply_payment(&entry.event, at)?,
         }
         Ok(())
     }
@@ -268,12 +241,10 @@ impl StockState {
             return Err(illegal("Held", "the buyer has an open hold"));
         }
         buyer.open = Some(*order_id);
-        for line in lines {
-            if line.quantity < 1 {
-                return Err(illegal("Held", "a line without units"));
-            }
-            buyer.add(line.item_id, i64::from(line.quantity));
+        if lines.iter().any(|line| line.quantity < 1) {
+            return Err(illegal("Held", "a line without units"));
         }
+        buyer.add_all(lines, 1);
         self.buyers.insert(*buyer_id, buyer);
         self.holds.insert((*expires_at, *order_id), ());
         let order = Order {
@@ -286,62 +257,71 @@ impl StockState {
             created_at: at.recorded_at,
             updated: at,
             proof: at,
+            attempts: 0,
+            paid_attempt: 0,
+            action_url: None,
+            payment_error: None,
+            previous: None,
         };
-        self.orders.insert(*order_id, order);
+        self.orders.insert(*order_id, Arc::new(order));
         Ok(())
     }
 
-    /// Ends a hold, once: sold or released.
-    fn end_hold(
+    /// Ends a hold without a sale.
+    fn release(
         &mut self,
         order_id: OrderId,
         state: OrderState,
+        is_abandoned: bool,
         at: Position,
     ) -> Result<(), FoldError> {
-        let mut order = self.move_order(order_id, OrderState::Held, state, at)?;
-        let is_sold = state == OrderState::Paid;
-        self.holds.remove(&(order.hold_expires_at, order_id));
-        self.update_buyer(Some(order.buyer_id), |buyer| {
-            buyer.open = None;
-            if !is_sold {
-                for line in &order.lines {
-                    buyer.add(line.item_id, -i64::from(line.quantity));
-                }
+        let order = self.change_order(order_id, at, |order| match order.state {
+            OrderState::Held => {
+                order.state = state;
+                order.payment_error = None;
+                Ok(())
             }
+            OrderState::PaymentPending
+            | OrderState::ActionRequired
+            | OrderState::PaymentUnknown
+            | OrderState::Paid
+            | OrderState::Cancelled
+            | OrderState::Expired
+            | OrderState::RefundPending
+            | OrderState::Refunded => Err(NO_SUCH_EDGE),
+        })?;
+        self.holds.remove(&(order.hold_expires_at, order_id));
+        self.update_buyer(order.buyer_id, |buyer| {
+            buyer.open = None;
+            buyer.add_all(&order.lines, -1);
+            buyer.abandoned = buyer.abandoned.saturating_add(u8::from(is_abandoned));
         });
-        if is_sold {
-            self.sold.insert(order_id, ());
-            order.proof = at;
-            self.orders.insert(order_id, order);
-        }
         Ok(())
     }
 
-    fn move_order(
+    /// Puts the next version of an order, which keeps the one before.
+    pub(super) fn change_order(
         &mut self,
         order_id: OrderId,
-        from: OrderState,
-        to: OrderState,
         at: Position,
-    ) -> Result<Order, FoldError> {
+        change: impl FnOnce(&mut Order) -> Result<(), FoldError>,
+    ) -> Result<Arc<Order>, FoldError> {
         let order = self
             .orders
             .get(&order_id)
             .ok_or(illegal("entry", "unknown order"))?;
-        if order.state != from {
-            return Err(illegal("entry", "the order's state has no such edge"));
-        }
-        let order = Order {
-            state: to,
+        let mut next = Order {
             updated: at,
-            ..order.clone()
+            previous: Some(order.clone()),
+            ..Order::clone(order)
         };
-        self.orders.insert(order_id, order.clone());
-        Ok(order)
+        change(&mut next)?;
+        let next = Arc::new(next);
+        self.orders.insert(order_id, next.clone());
+        Ok(next)
     }
 
-    fn update_buyer(&mut self, buyer_id: Option<AccountId>, change: impl FnOnce(&mut Buyer)) {
-        let Some(buyer_id) = buyer_id else { return };
+    pub(super) fn update_buyer(&mut self, buyer_id: AccountId, change: impl FnOnce(&mut Buyer)) {
         let mut buyer = self.buyers.get(&buyer_id).cloned().unwrap_or_default();
         change(&mut buyer);
         self.buyers.insert(buyer_id, buyer);
@@ -376,18 +356,18 @@ impl StockState {
             return Ok(());
         };
         let made = match &entry.event {
-            Event::Held { order_id, .. } => Made::Order(*order_id),
+            Event::Held { order_id, .. }
+            | Event::PaymentStarted { order_id, .. }
+            | Event::RefundStarted { order_id, .. } => Made::Order(*order_id),
             Event::Restocked { .. } | Event::Closed { .. } => Made::Drop,
             Event::Refused { .. } => Made::Nothing,
             Event::Sold { .. }
             | Event::TermsFrozen { .. }
             | Event::WentLive
-            | Event::PaymentStarted { .. }
             | Event::PaymentWaiting { .. }
             | Event::PaymentFailed { .. }
             | Event::SoldLate { .. }
             | Event::Released { .. }
-            | Event::RefundStarted { .. }
             | Event::Refunded { .. }
             | Event::LowStock { .. }
             | Event::SoldOut

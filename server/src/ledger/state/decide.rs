@@ -1,5 +1,12 @@
 //! Deciding a command: which entries to append, and what to answer. Reads the state, changes nothing.
 
+mod payment;
+
+use std::sync::Arc;
+
+use payment::started;
+pub(super) use payment::{refund_of, refunded};
+
 use super::{
     StockState, apply,
     model::{Buyer, Made, Phase},
@@ -7,8 +14,8 @@ use super::{
 use crate::{
     domain::{AccountId, ItemId, Money, OrderId, Timestamp, order::OrderState},
     ledger::{
-        command::{Command, Outcome, Refusal},
-        entry::{Call, CloseReason, Entry, Event, Line, ReleaseReason, Terms},
+        command::{Command, Outcome, PayBy, Refusal},
+        entry::{Call, CloseReason, Entry, Event, Line, Method, ReleaseReason, Terms},
     },
 };
 
@@ -16,6 +23,9 @@ use crate::{
 pub(super) const ABANDONED_MAX: u8 = 5;
 /// Request ids that a buyer may have voided in one drop: more would make the log endless.
 pub(super) const REFUSED_MAX: u8 = 5;
+
+/// Payment attempts of an order come no closer than this: faster ones are card testing.
+pub(super) const ATTEMPTS_APART: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What a command brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +54,7 @@ struct Wish<'a> {
     order_id: OrderId,
     lines: &'a [Line],
     expected_total: Option<Money>,
+    pay_by: Option<&'a PayBy>,
 }
 
 impl StockState {
@@ -56,18 +67,48 @@ impl StockState {
                 order_id,
                 lines,
                 expected_total,
+                pay_by,
                 retry_count,
             } => {
                 let wish = Wish {
                     order_id: *order_id,
                     lines,
                     expected_total: *expected_total,
+                    pay_by: pay_by.as_ref(),
                 };
                 self.replayed(call)
                     .unwrap_or_else(|| match self.place(call, &wish, now) {
                         Ok(decision) => decision,
                         Err(refusal) => self.refuse(call, *retry_count, refusal),
                     })
+            }
+            Command::PayOrder {
+                call,
+                order_id,
+                pay_by,
+                retry_count,
+            } => self
+                .replayed(call)
+                .unwrap_or_else(|| self.pay(call, *order_id, pay_by, *retry_count, now)),
+            Command::RefundOrder {
+                call,
+                order_id,
+                reason,
+                restock,
+            } => self
+                .replayed(call)
+                .unwrap_or_else(|| self.refund(call, *order_id, reason, *restock)),
+            Command::ReportPayment {
+                call,
+                order_id,
+                attempt,
+                report,
+            } => self.report(*call, (*order_id, *attempt), report),
+            Command::GetAttempt { order_id, attempt } => {
+                match self.attempts.get(&(*order_id, *attempt)) {
+                    Some(_) => Decision::done(Outcome::Attempt(*order_id, *attempt)),
+                    None => Decision::refused(Refusal::UnknownOrder(*order_id)),
+                }
             }
             Command::CancelOrder { call, order_id } => self.cancel_order(call, *order_id),
             Command::GetOrder {
@@ -166,6 +207,8 @@ impl StockState {
                 moves,
                 call: None,
             });
+        } else if let Some(pay_by) = wish.pay_by {
+            entries.push(self.entry(started(wish.order_id, 1, total_minor, pay_by), None));
         }
         Ok(Decision {
             entries,
@@ -198,7 +241,12 @@ impl StockState {
             .buyers
             .get(&call.caller_id)
             .map_or(0, |buyer| buyer.refused);
-        let is_writable = matches!(self.core.phase, Phase::Scheduled | Phase::Live);
+        let is_writable = match self.core.phase {
+            Phase::Scheduled | Phase::Live => true,
+            // No hold can land any more, but a payment can.
+            Phase::Closed(_) => call.method == Method::PayOrder,
+            Phase::Empty | Phase::Sealed(_) => false,
+        };
         let is_voided = refusal.voids()
             && retry_count > 0
             && is_writable
@@ -217,7 +265,7 @@ impl StockState {
     }
 
     /// The order, for its buyer and for the drop's creator.
-    fn visible_order(&self, caller_id: AccountId, order_id: OrderId) -> Option<&super::Order> {
+    fn visible_order(&self, caller_id: AccountId, order_id: OrderId) -> Option<&Arc<super::Order>> {
         let is_creator = self
             .core
             .terms
@@ -250,8 +298,10 @@ impl StockState {
             OrderState::Cancelled => Decision::done(Outcome::Order(order_id)),
             OrderState::PaymentPending
             | OrderState::ActionRequired
-            | OrderState::PaymentUnknown
-            | OrderState::Paid
+            | OrderState::PaymentUnknown => {
+                Decision::refused(Refusal::PaymentInProgress(order.state))
+            }
+            OrderState::Paid
             | OrderState::Expired
             | OrderState::RefundPending
             | OrderState::Refunded => Decision::refused(Refusal::OrderState(order.state)),

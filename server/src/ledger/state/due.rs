@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     FoldError, StockState,
+    decide::{refund_of, refunded},
     model::{Phase, Position},
 };
 use crate::{
@@ -126,32 +127,20 @@ impl StockState {
         len_max: usize,
         entries: &mut Vec<Entry>,
     ) -> Result<(), FoldError> {
-        let owed: Vec<OrderId> = self
+        let owed = self
             .sold
             .range()
-            .map(|(order_id, ())| *order_id)
+            .map(|(order_id, ())| self.orders.get(order_id));
+        let owed: Vec<_> = owed
+            .flatten()
             .take(len_max.saturating_sub(entries.len()) / 2)
+            .cloned()
             .collect();
-        for order_id in owed {
-            let reason = "drop cancelled".to_owned();
-            let started = Event::RefundStarted {
-                order_id,
-                attempt: 0,
-                reason,
-                restock: false,
-                amount_minor: 0,
-                stray: false,
-            };
-            self.push_event(started, at, entries)?;
-            self.push_event(
-                Event::Refunded {
-                    order_id,
-                    attempt: 0,
-                    stray: false,
-                },
-                at,
-                entries,
-            )?;
+        for order in owed {
+            self.push_event(refund_of(&order, "drop cancelled", false), at, entries)?;
+            if order.paid_attempt == 0 {
+                self.push_event(refunded(order.order_id, 0, false), at, entries)?;
+            }
         }
         Ok(())
     }
@@ -182,7 +171,8 @@ impl StockState {
                 self.push_event(Event::SoldOut, at, entries)?;
             }
         }
-        if matches!(self.core.phase, Phase::Closed(_)) && self.holds.is_empty() {
+        let is_open = !self.holds.is_empty() || self.core.open_payments > 0;
+        if matches!(self.core.phase, Phase::Closed(_)) && !is_open {
             self.push_event(Event::Sealed, at, entries)?;
         }
         Ok(())

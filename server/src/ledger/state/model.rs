@@ -1,8 +1,14 @@
 //! What the state is made of.
 
+use std::sync::Arc;
+
 use crate::{
-    domain::{AccountId, ItemId, OrderId, RequestId, Timestamp, order::OrderState},
-    ledger::entry::{CloseReason, Line, Method},
+    domain::{
+        AccountId, ItemId, OrderId, RequestId, Timestamp,
+        order::OrderState,
+        payment::{FailReason, PaymentMethod},
+    },
+    ledger::entry::{CloseReason, Line, Method, WaitReason},
 };
 
 /// Where an entry stands.
@@ -94,7 +100,7 @@ pub struct Order {
     /// Whose order it is.
     pub buyer_id: AccountId,
     /// What was ordered.
-    pub lines: Box<[Line]>,
+    pub lines: Arc<[Line]>,
     /// What it costs, in minor units of the drop's currency.
     pub total_minor: i64,
     /// Where it stands.
@@ -107,6 +113,63 @@ pub struct Order {
     pub updated: Position,
     /// The entry that a receipt proves: `Sold`, until then `Held`.
     pub proof: Position,
+    /// The newest payment attempt; 0 for none.
+    pub attempts: i32,
+    /// The attempt that paid; 0 while unpaid, and for a total of zero.
+    pub paid_attempt: i32,
+    /// Where the buyer has to go; while ACTION_REQUIRED.
+    pub action_url: Option<Arc<str>>,
+    /// Why the newest attempt failed; until the next one.
+    pub payment_error: Option<FailReason>,
+    /// The order before its newest change. Attempts are few, and so are changes.
+    pub previous: Option<Arc<Order>>,
+}
+
+/// One attempt to pay for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The order.
+    pub order_id: OrderId,
+    /// Number of the attempt, from 1.
+    pub attempt: i32,
+    /// The provider's name.
+    pub provider: Arc<str>,
+    /// The provider's token of the payment method.
+    pub method: PaymentMethod,
+    /// How much, in minor units of the drop's currency.
+    pub amount_minor: i64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// How often it was said that it waits.
+    pub(super) waits: u8,
+}
+
+/// Where an attempt to pay stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptState {
+    /// The provider has to be asked, or works on it.
+    Open(WaitReason),
+    /// Nothing was taken.
+    Failed,
+    /// The money was taken and is ours.
+    Captured,
+    /// The money is to go back.
+    Refunding {
+        /// It was taken against the order's state, which the refund does not move.
+        is_stray: bool,
+    },
+    /// The money went back.
+    Refunded,
+}
+
+impl AttemptState {
+    /// Whether somebody has to go on with it.
+    #[must_use]
+    pub const fn is_unfinished(self) -> bool {
+        matches!(self, Self::Open(_) | Self::Refunding { .. })
+    }
 }
 
 /// What a buyer has in this drop.
@@ -134,7 +197,14 @@ impl Buyer {
         self.units.iter().map(|(_, units)| units).sum()
     }
 
-    pub(super) fn add(&mut self, item_id: ItemId, units: i64) {
+    /// Adds the units of all lines, `sign` times.
+    pub(super) fn add_all(&mut self, lines: &[Line], sign: i64) {
+        for line in lines {
+            self.add(line.item_id, sign * i64::from(line.quantity));
+        }
+    }
+
+    fn add(&mut self, item_id: ItemId, units: i64) {
         match self.units.iter_mut().find(|(id, _)| *id == item_id) {
             Some((_, total)) => *total += units,
             None => self.units.push((item_id, units)),

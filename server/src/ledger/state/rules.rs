@@ -3,20 +3,21 @@
 use super::{
     FoldError, StockState,
     apply::illegal,
+    decide::ATTEMPTS_APART,
     due::EXPIRY_GRACE,
     model::{Phase, Position},
 };
 use crate::{
-    domain::OrderId,
-    ledger::entry::{CloseReason, Event, Line, ReleaseReason, Terms},
+    domain::{OrderId, payment::ATTEMPTS_MAX},
+    ledger::entry::{CloseReason, Entry, Event, Line, Method, ReleaseReason, Terms},
 };
 
 impl StockState {
-    /// Checks what an event must keep beyond what folding it relies on.
+    /// Checks what an entry must keep beyond what folding it relies on.
     ///
     /// # Errors
     /// If it breaks a rule.
-    pub(super) fn check_rules(&self, event: &Event, at: Position) -> Result<(), FoldError> {
+    pub(super) fn check_rules(&self, entry: &Entry, at: Position) -> Result<(), FoldError> {
         let Some(terms) = self.core.terms.as_deref() else {
             return Ok(()); // nothing but the terms can be folded now
         };
@@ -24,12 +25,30 @@ impl StockState {
         let is_open = matches!(self.core.phase, Phase::Scheduled | Phase::Live);
         let is_live = self.core.phase == Phase::Live;
         let now = at.recorded_at;
-        match event {
-            Event::RefundStarted { .. } | Event::Refunded { .. } => Ok(()),
+        // A payment may still begin after the end.
+        let is_of_payment = entry
+            .call
+            .is_some_and(|call| call.method == Method::PayOrder);
+        match &entry.event {
+            Event::RefundStarted {
+                order_id,
+                attempt,
+                amount_minor,
+                ..
+            } => self.check_refund(*order_id, *attempt, *amount_minor),
+            Event::Refunded { .. } => Ok(()),
             _ if is_sealed => Err(illegal("entry", "only refunds come after Sealed")),
             Event::WentLive if now < terms.opens_at => Err(illegal("WentLive", "too early")),
             Event::Held { lines, .. } => check_held(terms, lines, at),
-            Event::Sold { order_id, attempt } => self.check_sold(*order_id, *attempt),
+            Event::PaymentStarted {
+                order_id,
+                attempt,
+                amount_minor,
+                ..
+            } => self.check_payment(*order_id, *attempt, *amount_minor, at),
+            Event::SoldLate { .. } if self.core.phase.is_cancelled() => {
+                Err(illegal("SoldLate", "the drop is cancelled"))
+            }
             Event::Released { order_id, reason } => self.check_released(*order_id, *reason, at),
             Event::LowStock { item_id } => match self.item(*item_id) {
                 Some(item)
@@ -42,15 +61,17 @@ impl StockState {
             Event::SoldOut if !is_live || self.core.sold_out_told || !self.is_sold_out() => {
                 Err(illegal("SoldOut", "not sold out, or told before"))
             }
-            Event::Refused { .. } if !is_open => Err(illegal("Refused", "the drop is closed")),
+            Event::Refused { .. } if !is_open && !is_of_payment => {
+                Err(illegal("Refused", "the drop is closed"))
+            }
             Event::Closed {
                 reason: CloseReason::Ended,
             } if now < terms.ends_at => Err(illegal("Closed", "too early")),
             Event::TermsFrozen { .. }
             | Event::WentLive
-            | Event::PaymentStarted { .. }
             | Event::PaymentWaiting { .. }
             | Event::PaymentFailed { .. }
+            | Event::Sold { .. }
             | Event::SoldLate { .. }
             | Event::Restocked { .. }
             | Event::SoldOut
@@ -60,16 +81,49 @@ impl StockState {
         }
     }
 
-    /// What costs something is sold by a payment, and this version takes none.
-    fn check_sold(&self, order_id: OrderId, attempt: i32) -> Result<(), FoldError> {
-        let is_free = self
-            .orders
-            .get(&order_id)
-            .is_some_and(|order| order.total_minor == 0);
-        if is_free && attempt == 0 {
+    /// One payment at a time, of the whole sum, for a hold that lasts.
+    fn check_payment(
+        &self,
+        order_id: OrderId,
+        attempt: i32,
+        amount_minor: i64,
+        at: Position,
+    ) -> Result<(), FoldError> {
+        let fail = |why| Err(illegal("PaymentStarted", why));
+        let Some(order) = self.orders.get(&order_id) else {
+            return fail("unknown order");
+        };
+        let last = self.attempts.get(&(order_id, order.attempts));
+        if self.core.phase.is_cancelled() {
+            fail("the drop is cancelled")
+        } else if attempt != order.attempts + 1 || attempt > ATTEMPTS_MAX {
+            fail("not the next attempt, or one too many")
+        } else if amount_minor != order.total_minor || amount_minor < 1 {
+            fail("not the order's total")
+        } else if order.hold_expires_at + EXPIRY_GRACE <= at.recorded_at {
+            fail("the hold is over")
+        } else if last.is_some_and(|it| it.started_at + ATTEMPTS_APART > at.recorded_at) {
+            fail("too soon after the last attempt")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What goes back is what was taken.
+    fn check_refund(
+        &self,
+        order_id: OrderId,
+        attempt: i32,
+        amount_minor: i64,
+    ) -> Result<(), FoldError> {
+        let taken = match self.attempts.get(&(order_id, attempt)) {
+            Some(attempt) => attempt.amount_minor,
+            None => 0,
+        };
+        if amount_minor == taken {
             Ok(())
         } else {
-            Err(illegal("Sold", "this version does not take payments"))
+            Err(illegal("RefundStarted", "not what was taken"))
         }
     }
 

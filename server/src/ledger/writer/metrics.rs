@@ -52,7 +52,7 @@ impl WriterMetrics {
             return;
         }
         match outcome {
-            Outcome::Order(_) | Outcome::Drop => self.placed.increment(1),
+            Outcome::Order(_) | Outcome::Attempt(..) | Outcome::Drop => self.placed.increment(1),
             Outcome::Refused(Refusal::SoldOut { .. }) => self.sold_out.increment(1),
             Outcome::Refused(refusal) => {
                 counter!(OUTCOMES, "outcome" => refusal.name()).increment(1)

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::samples::{id, id_in_shard};
+use super::{
+    pages::{self, first_100},
+    samples::{id, id_in_shard},
+};
 use crate::{
     domain::{DropId, Timestamp},
     store::{
-        Order, PageRequest, SharedStore,
+        SharedStore,
         drops::{DropTime, DropTimeKey},
     },
 };
@@ -34,31 +37,12 @@ async fn put_all(store: &SharedStore, rows: &[DropTime]) {
     }
 }
 
-async fn list(
-    store: &SharedStore,
-    day: i32,
-    shard: u8,
-    limit: usize,
-    order: Order,
-) -> Vec<DropTime> {
-    let mut all: Vec<DropTime> = Vec::new();
-    loop {
-        let page = PageRequest {
-            after: all.last().map(|row| row.key),
-            limit,
-            order,
-        };
-        let page = store.list_drop_times(day, shard, page).await.unwrap();
-        assert!(page.len() <= limit);
-        if page.is_empty() {
-            return all;
-        }
-        all.extend(page);
-        assert!(all.len() < 10_000, "paging does not get on");
-    }
+async fn list(store: &SharedStore, day: i32, shard: u8) -> Vec<DropTime> {
+    let page = first_100();
+    store.list_drop_times(day, shard, page).await.unwrap()
 }
 
-/// Pages of any size, up and down, have every row once and in order; rows of one time are ordered by id.
+/// A day's drops are listed by time and id, up and down.
 pub async fn pages_go_both_ways(store: &SharedStore) {
     let start = some_day();
     let mut rows: Vec<_> = (0..7)
@@ -66,43 +50,17 @@ pub async fn pages_go_both_ways(store: &SharedStore) {
         .collect();
     rows.sort_by_key(|row| row.key);
     put_all(store, &rows).await;
-    let reversed: Vec<_> = rows.iter().rev().copied().collect();
-    for limit in [1, 2, 7, 100] {
-        assert_eq!(
-            list(store, start.day(), 5, limit, Order::Ascending).await,
-            rows,
-            "limit {limit}"
-        );
-        assert_eq!(
-            list(store, start.day(), 5, limit, Order::Descending).await,
-            reversed,
-            "limit {limit}"
-        );
-    }
-    // A key without a row is as good a place to go on from.
     let between = DropTimeKey {
         drop_id: DropId::new(uuid::Uuid::max()),
         opens_at: start,
     };
-    let page = |order| PageRequest {
-        after: Some(between),
-        limit: 100,
-        order,
-    };
-    assert_eq!(
-        store
-            .list_drop_times(start.day(), 5, page(Order::Ascending))
-            .await
-            .unwrap(),
-        rows[2..]
-    );
-    assert_eq!(
-        store
-            .list_drop_times(start.day(), 5, page(Order::Descending))
-            .await
-            .unwrap(),
-        reversed[5..]
-    );
+    pages::go_both_ways(
+        &rows,
+        between,
+        |row| row.key,
+        async |page| store.list_drop_times(start.day(), 5, page).await,
+    )
+    .await;
 }
 
 /// The first and last instant of a day belong to it, and a shard sees its own drops only.
@@ -121,11 +79,8 @@ pub async fn partitions_are_apart(store: &SharedStore) {
         (0, 1, &[]),
         (-1, 0, &[]),
     ] {
-        for order in [Order::Ascending, Order::Descending] {
-            let mut listed = list(store, start.day() + days, shard, 100, order).await;
-            listed.sort_by_key(|row| row.key);
-            assert_eq!(listed, rows, "{days} days on, shard {shard}, {order:?}");
-        }
+        let listed = list(store, start.day() + days, shard).await;
+        assert_eq!(listed, rows, "{days} days on, shard {shard}");
     }
 }
 
@@ -152,7 +107,7 @@ pub async fn the_latest_write_stays(store: &SharedStore) {
                 .await
                 .unwrap();
         }
-        let listed = list(store, day, 9, 100, Order::Ascending).await;
+        let listed = list(store, day, 9).await;
         assert!(
             listed.contains(&rows[winner]),
             "written at {times:?}: {listed:?}"
@@ -172,9 +127,5 @@ pub async fn the_latest_write_stays(store: &SharedStore) {
         )
         .await
         .unwrap();
-    assert!(
-        list(store, day, 9, 100, Order::Ascending)
-            .await
-            .contains(&larger)
-    );
+    assert!(list(store, day, 9).await.contains(&larger));
 }

@@ -7,12 +7,19 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        AccountId, DropId, ItemId, Timestamp,
+        AccountId, DropId, ItemId, OrderId, Timestamp,
         drop::{Drop, Item, LedgerSecret},
+        order::OrderState,
     },
     store::{
         accounts::{Account, Claim, Creator},
+        audit::AuditEntry,
+        jobs::Job,
         ledger::LedgerRecord,
+        orders::{LedgerPlace, OrderKey, OrderRef, OrderRow, OrderRowLine},
+        outbox::{Entity, EntityKind, Intent},
+        payments::AttemptRow,
+        projections::{DropState, DropStatus, ItemStock},
         sessions::Session,
     },
 };
@@ -72,6 +79,7 @@ pub(in crate::store) fn drop() -> Drop {
         hold: Duration::from_secs(300),
         low_stock_threshold: 10,
         created_at: NOW - Duration::from_micros(1),
+        changed_at: NOW,
         cancelled: false,
         secret: Some(LedgerSecret([255; 32])),
     }
@@ -121,5 +129,105 @@ pub(in crate::store) fn claim() -> Claim {
         claim_id: id(),
         owner_id: AccountId::new(id()),
         claimed_at: NOW,
+    }
+}
+
+pub(in crate::store) fn order_row() -> OrderRow {
+    let line = |quantity| OrderRowLine {
+        item_id: ItemId::new(id()),
+        quantity,
+        unit_price_minor: i64::MAX,
+    };
+    OrderRow {
+        order_id: OrderId::new(id()),
+        drop_id: DropId::new(id()),
+        buyer_id: AccountId::new(id()),
+        creator_id: AccountId::new(id()),
+        lines: vec![line(1), line(i32::MAX)],
+        currency: "JPY".parse().unwrap(),
+        total_minor: 1_299,
+        state: OrderState::ActionRequired,
+        hold_expires_at: NOW + Duration::from_secs(300),
+        created_at: NOW,
+        updated_at: NOW + Duration::from_micros(1),
+        updated: LedgerPlace {
+            seq: 3_000,
+            index: 2,
+        },
+        proof: LedgerPlace { seq: 1, index: 0 },
+        attempts: 2,
+        action_url: Some("https://example.com/?a=\"b\"".to_owned()),
+        payment_error: Some("CARD_DECLINED".to_owned()),
+    }
+}
+
+/// Where an order is listed.
+pub(in crate::store) fn order_ref(row: &OrderRow) -> OrderRef {
+    OrderRef {
+        key: OrderKey {
+            created_at: row.created_at,
+            order_id: row.order_id,
+        },
+        buyer_id: row.buyer_id,
+        drop_id: row.drop_id,
+        segment: row.updated.seq / 1_024,
+    }
+}
+
+pub(in crate::store) fn drop_status() -> DropStatus {
+    DropStatus {
+        drop_id: DropId::new(id()),
+        seq: 9,
+        recorded_at: NOW,
+        state: DropState::Live,
+        is_sealed: false,
+        is_sold_out: true,
+        items: vec![ItemStock {
+            item_id: ItemId::new(id()),
+            initial: i64::MAX,
+            restocked: 1,
+            available: 2,
+            held: 3,
+            sold: 4,
+        }],
+    }
+}
+
+pub(in crate::store) fn attempt() -> AttemptRow {
+    AttemptRow {
+        provider: "stripe".to_owned(),
+        reference: format!("pi_{}", id().simple()),
+        noted_at: NOW,
+    }
+}
+
+pub(in crate::store) fn intent() -> Intent {
+    Intent {
+        entity: Entity {
+            kind: EntityKind::Creator,
+            id: id(),
+        },
+        op_id: id(),
+        created_at: NOW,
+    }
+}
+
+pub(in crate::store) fn job() -> Job {
+    Job {
+        job_id: format!("relay/{}", id()),
+        version: 1,
+        op_id: id(),
+        cursor: -1,
+    }
+}
+
+pub(in crate::store) fn audit_entry() -> AuditEntry {
+    AuditEntry {
+        subject: id(),
+        at: NOW,
+        id: id(),
+        actor: "root".to_owned(),
+        action: "order.settle".to_owned(),
+        detail: "two\nlines".to_owned(),
     }
 }

@@ -2,8 +2,10 @@
 
 use std::ops::Bound;
 
+use uuid::Uuid;
+
 use super::rows::{Failure, KeyRange};
-use crate::store::Order;
+use crate::{domain::Timestamp, store::Order};
 
 /// A signed number in byte order.
 pub(super) const fn ordered_i64(number: i64) -> [u8; 8] {
@@ -27,6 +29,25 @@ pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Failure
         .ok_or_else(|| Failure::Row("a stored row is cut short".to_owned()))?;
     *bytes = tail;
     Ok(*head)
+}
+
+/// A place in a list that is ordered by time, then by id.
+pub(super) fn time_and_id(time: Timestamp, id: &[u8; 16]) -> [u8; 24] {
+    let mut bytes = [0; 24];
+    let (head, tail) = bytes.split_at_mut(8);
+    head.copy_from_slice(&ordered_i64(time.micros()));
+    tail.copy_from_slice(id);
+    bytes
+}
+
+/// Takes a time off a stored key or row.
+pub(super) fn take_time(bytes: &mut &[u8]) -> Result<Timestamp, Failure> {
+    Ok(Timestamp::from_micros(from_ordered_i64(take(bytes)?)))
+}
+
+/// Takes an id off a stored key or row.
+pub(super) fn take_id(bytes: &mut &[u8]) -> Result<Uuid, Failure> {
+    Ok(Uuid::from_bytes(take(bytes)?))
 }
 
 /// The keys of `partition` that come after the clustering key `after` in `order`.

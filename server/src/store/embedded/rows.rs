@@ -23,9 +23,21 @@ pub(super) const CREATOR_HANDLES: RowTable = RowTable::new("creator_handles");
 pub(super) const REFRESH_TOKENS: RowTable = RowTable::new("refresh_tokens");
 pub(super) const REQUEST_IDS: RowTable = RowTable::new("request_ids");
 pub(super) const REQUEST_IDS_BY_EXPIRY: RowTable = RowTable::new("request_ids_by_expiry");
+pub(super) const ORDERS: RowTable = RowTable::new("orders");
+pub(super) const ORDERS_BY_BUYER: RowTable = RowTable::new("orders_by_buyer");
+pub(super) const ORDERS_BY_DROP: RowTable = RowTable::new("orders_by_drop");
+pub(super) const LEDGER_CHECKPOINTS: RowTable = RowTable::new("ledger_checkpoints");
+pub(super) const DROP_STATUS: RowTable = RowTable::new("drop_status");
+pub(super) const PAYMENT_ATTEMPTS: RowTable = RowTable::new("payment_attempts");
+pub(super) const PAYMENT_EVENTS: RowTable = RowTable::new("payment_events");
+pub(super) const OUTBOX: RowTable = RowTable::new("outbox");
+pub(super) const ANNOUNCED: RowTable = RowTable::new("announced");
+pub(super) const JOBS: RowTable = RowTable::new("jobs");
+pub(super) const AUDIT_LOG: RowTable = RowTable::new("audit_log");
+pub(super) const DROPS_BY_CREATOR: RowTable = RowTable::new("drops_by_creator");
 
 /// Every table, so that opening a store can make those it lacks.
-pub(super) const TABLES: [RowTable; 11] = [
+pub(super) const TABLES: [RowTable; 23] = [
     DROP_LEDGER,
     OPEN_LEDGERS,
     DROPS,
@@ -37,6 +49,18 @@ pub(super) const TABLES: [RowTable; 11] = [
     REFRESH_TOKENS,
     REQUEST_IDS,
     REQUEST_IDS_BY_EXPIRY,
+    ORDERS,
+    ORDERS_BY_BUYER,
+    ORDERS_BY_DROP,
+    LEDGER_CHECKPOINTS,
+    DROP_STATUS,
+    PAYMENT_ATTEMPTS,
+    PAYMENT_EVENTS,
+    OUTBOX,
+    ANNOUNCED,
+    JOBS,
+    AUDIT_LOG,
+    DROPS_BY_CREATOR,
 ];
 
 /// A page ends with the row that reaches this many bytes: about a millisecond of copying, and 16 of the largest ledger records.
@@ -135,11 +159,12 @@ impl<'txn> Rows<'txn> {
         row: &[u8],
     ) -> Result<(), Failure> {
         let parts: [&[u8]; 2] = [written_at, row];
-        // The time comes first and in byte order, so one comparison does both.
-        if self
-            .get(table, key)?
-            .is_none_or(|existing| existing < parts.concat())
-        {
+        // The time comes first and in byte order, so one comparison does both; in place, as this is the way of every order row.
+        let is_newest = self
+            .table(table)?
+            .get(key)?
+            .is_none_or(|existing| existing.value().iter().lt(parts.into_iter().flatten()));
+        if is_newest {
             self.put(table, key, &parts)?;
         }
         Ok(())
@@ -151,6 +176,15 @@ impl<'txn> Rows<'txn> {
             self.is_changed = true;
         }
         Ok(())
+    }
+
+    /// Deletes all rows of a table.
+    pub(super) fn clear(&mut self, table: RowTable) -> Result<(), Failure> {
+        self.is_changed = true;
+        self.open.retain(|(open, _)| open.name() != table.name());
+        self.transaction.delete_table(table)?;
+        // Readers expect every table.
+        self.table(table).map(drop)
     }
 
     /// The first keys of a table that are smaller than `end`.

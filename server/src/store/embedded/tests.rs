@@ -13,7 +13,10 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     domain::{DropId, Timestamp},
-    store::{LedgerRecord, LedgerStore, SharedStore, conformance::reopening},
+    store::{
+        LedgerRecord, LedgerStore, SharedStore,
+        conformance::{projections, reopening},
+    },
 };
 
 fn on_disk() -> (SharedStore, TempDir) {
@@ -67,6 +70,15 @@ async fn everything_survives_reopening() {
         Arc::new(EmbeddedStore::open(dir.path(), Options::default()).unwrap()) as SharedStore
     })
     .await;
+}
+
+#[tokio::test]
+async fn truncating_empties_projections_only() {
+    let in_memory = Arc::new(EmbeddedStore::in_memory().unwrap()) as SharedStore;
+    let (on_disk, _dir) = on_disk();
+    for store in [in_memory, on_disk] {
+        projections::truncating_empties_projections_only(&store).await;
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     domain::drop::Drop,
-    store::{Cas, Put, Result, StoreError, accounts::Account, accounts::Claim, sessions::Session},
+    store::{
+        Cas, Put, Result, StoreError, accounts::Account, accounts::Claim, jobs::Job,
+        sessions::Session,
+    },
 };
 
 /// What compare-and-set has to know of a row.
@@ -44,6 +47,16 @@ impl Versioned for Claim {
 }
 
 impl Versioned for Drop {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn op_id(&self) -> Uuid {
+        self.op_id
+    }
+}
+
+impl Versioned for Job {
     fn version(&self) -> i64 {
         self.version
     }

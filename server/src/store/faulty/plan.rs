@@ -18,6 +18,9 @@ pub enum Method {
     UpdateDrop,
     PutDropTime,
     ListDropTimes,
+    PutCreatorDrop,
+    ListCreatorDrops,
+    ScanDrops,
     InsertAccount,
     GetAccount,
     UpdateAccount,
@@ -34,6 +37,29 @@ pub enum Method {
     UpdateSession,
     ClaimRequest,
     GetRequest,
+    PutOrders,
+    PutOrderRefs,
+    GetOrder,
+    ListBuyerOrders,
+    ListDropOrders,
+    GetCheckpoints,
+    PutCheckpoint,
+    PutDropStatus,
+    GetDropStatus,
+    TruncateProjections,
+    PutAttempt,
+    GetAttempt,
+    PutPaymentEvent,
+    GetPaymentEvent,
+    PutIntent,
+    RemoveIntent,
+    ListIntents,
+    GetAnnounced,
+    PutAnnounced,
+    GetJob,
+    UpdateJob,
+    PutAudit,
+    ListAudit,
 }
 
 /// Calls that share their odds.
@@ -67,7 +93,20 @@ impl Method {
             | Self::TakeOverHandle
             | Self::InsertSession
             | Self::UpdateSession
-            | Self::ClaimRequest => Class::Write,
+            | Self::ClaimRequest
+            | Self::PutCreatorDrop
+            | Self::PutOrders
+            | Self::PutOrderRefs
+            | Self::PutCheckpoint
+            | Self::PutDropStatus
+            | Self::TruncateProjections
+            | Self::PutAttempt
+            | Self::PutPaymentEvent
+            | Self::PutIntent
+            | Self::RemoveIntent
+            | Self::PutAnnounced
+            | Self::UpdateJob
+            | Self::PutAudit => Class::Write,
             Self::ReadFrom
             | Self::ListOpen
             | Self::GetDrop
@@ -77,7 +116,20 @@ impl Method {
             | Self::GetEmailClaim
             | Self::GetHandleClaim
             | Self::GetSession
-            | Self::GetRequest => Class::Read,
+            | Self::GetRequest
+            | Self::ListCreatorDrops
+            | Self::ScanDrops
+            | Self::GetOrder
+            | Self::ListBuyerOrders
+            | Self::ListDropOrders
+            | Self::GetCheckpoints
+            | Self::GetDropStatus
+            | Self::GetAttempt
+            | Self::GetPaymentEvent
+            | Self::ListIntents
+            | Self::GetAnnounced
+            | Self::GetJob
+            | Self::ListAudit => Class::Read,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The storage traits, each method through [`Faulty::call`].
+//! The storage traits of ledgers, drops and accounts, each method through [`Faulty::call`].
 
 use std::sync::Arc;
 
@@ -114,6 +114,34 @@ impl<S: DropStore + ?Sized> DropStore for Faulty<S> {
             self.inner.list_drop_times(day, shard, page.clone())
         })
         .await
+    }
+
+    async fn put_creator_drop(
+        &self,
+        creator_id: AccountId,
+        created_at: Timestamp,
+        drop_id: DropId,
+    ) -> Result<()> {
+        self.call(Method::PutCreatorDrop, || {
+            self.inner.put_creator_drop(creator_id, created_at, drop_id)
+        })
+        .await
+    }
+
+    async fn list_creator_drops(
+        &self,
+        creator_id: AccountId,
+        page: PageRequest<(Timestamp, DropId)>,
+    ) -> Result<Vec<(Timestamp, DropId)>> {
+        self.call(Method::ListCreatorDrops, || {
+            self.inner.list_creator_drops(creator_id, page.clone())
+        })
+        .await
+    }
+
+    async fn scan_drops(&self, after: Option<DropId>, limit: usize) -> Result<Vec<Drop>> {
+        self.call(Method::ScanDrops, || self.inner.scan_drops(after, limit))
+            .await
     }
 }
 

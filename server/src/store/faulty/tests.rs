@@ -9,11 +9,13 @@ use crate::{
     domain::{DropId, ProcessId, RequestId},
     env::{BoxFuture, SystemEnv},
     store::{
-        AccountStore, Append, DropStore, LedgerRecord, LedgerStore, OpenLedger, Order, PageRequest,
-        RequestStore, SessionStore, SharedStore,
-        conformance::samples,
+        AccountStore, Append, AuditStore, DropStore, JobStore, LedgerRecord, LedgerStore,
+        OpenLedger, OrderStore, OutboxStore, PaymentStore, ProjectionStore, RequestStore,
+        SessionStore, SharedStore,
+        conformance::{pages::first_100, samples},
         drops::{DropTime, DropTimeKey},
         embedded::EmbeddedStore,
+        projections::Checkpoint,
         requests::{RequestKey, RequestRow},
     },
 };
@@ -126,12 +128,7 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         },
         ends_at: samples::NOW,
     };
-    let page = PageRequest {
-        after: None,
-        limit: 1,
-        order: Order::Ascending,
-    };
-    let request = RequestKey {
+    let request = || RequestKey {
         caller_id: None,
         method: "SignUp",
         request_id: RequestId::new(Uuid::max()),
@@ -139,6 +136,12 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
     let row = RequestRow {
         fingerprint: [0; 32],
         entity_id: Uuid::max(),
+    };
+    let order = samples::order_row();
+    let (order_id, intent) = (order.order_id, samples::intent());
+    let checkpoint = Checkpoint {
+        seq: 1,
+        hash: [0; 32],
     };
     calls! {
         Append: append(&record(1)),
@@ -150,7 +153,10 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         GetDrop: get_drop(drop_id),
         UpdateDrop: update_drop(&samples::drop()),
         PutDropTime: put_drop_time(time, samples::NOW),
-        ListDropTimes: list_drop_times(1, 1, page),
+        ListDropTimes: list_drop_times(1, 1, first_100()),
+        PutCreatorDrop: put_creator_drop(account_id, samples::NOW, drop_id),
+        ListCreatorDrops: list_creator_drops(account_id, first_100()),
+        ScanDrops: scan_drops(None, 1),
         InsertAccount: insert_account(&samples::account()),
         GetAccount: get_account(account_id),
         UpdateAccount: update_account(&samples::account()),
@@ -165,7 +171,31 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         InsertSession: insert_session(&samples::session()),
         GetSession: get_session(Uuid::max()),
         UpdateSession: update_session(&samples::session()),
-        ClaimRequest: claim_request(&request, &row),
+        ClaimRequest: claim_request(&request(), &row),
+        GetRequest: get_request(&request()),
+        PutOrders: put_orders(&[samples::order_row()]),
+        PutOrderRefs: put_order_refs(&[samples::order_ref(&order)]),
+        GetOrder: get_order(order_id),
+        ListBuyerOrders: list_buyer_orders(account_id, 1, first_100()),
+        ListDropOrders: list_drop_orders(drop_id, 1, first_100()),
+        GetCheckpoints: get_checkpoints(drop_id),
+        PutCheckpoint: put_checkpoint(drop_id, "a", checkpoint),
+        PutDropStatus: put_drop_status(&samples::drop_status()),
+        GetDropStatus: get_drop_status(drop_id),
+        TruncateProjections: truncate_projections(),
+        PutAttempt: put_attempt(order_id, 1, &samples::attempt()),
+        GetAttempt: get_attempt(order_id, 1),
+        PutPaymentEvent: put_payment_event("a", "b", samples::NOW),
+        GetPaymentEvent: get_payment_event("a", "b"),
+        PutIntent: put_intent(&intent),
+        RemoveIntent: remove_intent(&intent),
+        ListIntents: list_intents(1, 1, first_100()),
+        GetAnnounced: get_announced(intent.entity),
+        PutAnnounced: put_announced(intent.entity, 1),
+        GetJob: get_job("a"),
+        UpdateJob: update_job(&samples::job()),
+        PutAudit: put_audit(&samples::audit_entry()),
+        ListAudit: list_audit(Uuid::max()),
     }
 }
 

@@ -246,6 +246,10 @@ impl Reference {
                 })
             }
             Command::GetDrop => Outcome::Drop,
+            Command::PayOrder { .. }
+            | Command::RefundOrder { .. }
+            | Command::ReportPayment { .. }
+            | Command::GetAttempt { .. } => unreachable!("no step has it yet"),
         }
     }
 

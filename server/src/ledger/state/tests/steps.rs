@@ -189,6 +189,7 @@ impl Trio {
                     ),
                     order_id: order_id(self.orders),
                     lines: lines.iter().map(line).collect(),
+                    pay_by: None,
                     expected_total: expects.map(|amount_minor| Money {
                         currency: self.terms.currency,
                         amount_minor,
@@ -320,7 +321,10 @@ impl Trio {
         let salts = Salts::new(&self.secret);
         let stored = record::build(&self.state, &salts, author, start, entries, encoded);
         self.state.commit(stored.hash, stored.recorded_at);
-        assert_eq!(record::fold(&mut self.twin, &stored).unwrap(), entries);
+        assert_eq!(
+            record::fold(&mut self.twin, &stored).unwrap().entries,
+            entries
+        );
     }
 
     /// All that shows of the state agrees with the recount.

@@ -156,7 +156,7 @@ async fn buy(shop: Arc<Shop>, buyer: usize, mut random: SmallRng) {
 fn order_of(answer: &Answer) -> Option<OrderId> {
     match answer {
         Answer::Order(view) => Some(view.order.order_id),
-        Answer::Drop(_) | Answer::Refused(_) => None,
+        Answer::Attempt(_) | Answer::Drop(_) | Answer::Refused(_) => None,
     }
 }
 
@@ -284,7 +284,7 @@ async fn check(shop: &Shop) {
                     );
                 }
                 Answer::Refused(refusal) => check_refusal(&entries, &made, told, refusal),
-                Answer::Drop(_) => panic!("{told:?}"),
+                Answer::Attempt(_) | Answer::Drop(_) => panic!("{told:?}"),
             }
         }
     }

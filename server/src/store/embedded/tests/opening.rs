@@ -5,8 +5,17 @@ use std::{
     os::unix::fs::{FileExt, PermissionsExt},
 };
 
+use redb::TableHandle;
+
 use super::*;
-use crate::store::embedded::file::{FORMAT, FORMAT_KEY, META};
+use crate::store::{
+    DropStore, OrderStore, Put,
+    conformance::samples,
+    embedded::{
+        file::{FORMAT, FORMAT_KEY, META},
+        rows::TABLES,
+    },
+};
 
 fn open(dir: &Path) -> std::result::Result<EmbeddedStore, OpenError> {
     EmbeddedStore::open(dir, Options::default())
@@ -54,6 +63,29 @@ fn a_newer_format_is_refused_and_left_alone() {
     );
     assert_eq!(write_format(FORMAT), Some(FORMAT + 1));
     open(dir.path()).unwrap();
+}
+
+#[tokio::test]
+async fn an_older_store_gets_the_tables_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let drop = samples::drop();
+    let store = open(dir.path()).unwrap();
+    assert_eq!(store.insert_drop(&drop).await.unwrap(), Put::Done);
+    std::mem::drop(store);
+    let database = redb::Database::open(dir.path().join(FILE_NAME)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    for table in TABLES.into_iter().filter(|table| table.name() != "drops") {
+        assert!(transaction.delete_table(table).unwrap(), "{table}");
+    }
+    transaction.commit().unwrap();
+    std::mem::drop(database);
+
+    let store = open(dir.path()).unwrap();
+    let row = samples::order_row();
+    assert_eq!(store.get_order(row.order_id).await.unwrap(), None);
+    store.put_orders(std::slice::from_ref(&row)).await.unwrap();
+    assert_eq!(store.get_order(row.order_id).await.unwrap(), Some(row));
+    assert_eq!(store.get_drop(drop.drop_id).await.unwrap(), Some(drop));
 }
 
 #[test]

@@ -1,0 +1,199 @@
+//! Events of rows that no ledger holds. A row tells only its newest version, so they say what it is like now.
+
+use livedrop_proto::events::v1 as pb;
+use uuid::Uuid;
+
+use super::{Event, Payload, money, time};
+use crate::{
+    domain::{Timestamp, drop::Drop},
+    store::accounts::{Account, Creator},
+};
+
+/// A row whose changes are announced.
+#[derive(Debug, Clone)]
+pub enum Row {
+    /// Of `accounts`.
+    Account(Account),
+    /// Of `creators`.
+    Creator(Creator),
+    /// Of `drops`.
+    Drop(Drop),
+}
+
+impl Row {
+    /// The change that made the row's version.
+    #[must_use]
+    pub fn op_id(&self) -> Uuid {
+        match self {
+            Self::Account(account) => account.op_id,
+            Self::Creator(creator) => creator.op_id,
+            Self::Drop(drop) => drop.op_id,
+        }
+    }
+
+    /// Counts the changes that people can see, from 1: what `announced` counts.
+    #[must_use]
+    pub fn public_version(&self) -> i64 {
+        match self {
+            Self::Account(account) => account.version,
+            Self::Creator(creator) => creator.version,
+            Self::Drop(drop) => drop.public_version(),
+        }
+    }
+}
+
+/// What a row says beyond `announced`, its public version announced last; 0 = none. The first event of a row is always that of version
+/// 1, so that it has the same id whenever it is told.
+#[must_use]
+pub fn of_row(row: &Row, announced: i64) -> Vec<Event> {
+    match row {
+        Row::Account(account) if announced < 1 => {
+            let payload = Payload::AccountCreated(pb::AccountCreated {
+                account_id: account.account_id.to_string(),
+                display_name: account.display_name.clone(),
+            });
+            let id = account.account_id.uuid();
+            vec![event("account", id, 1, account.created_at, payload)]
+        }
+        Row::Creator(creator) if announced < 1 => {
+            let payload = Payload::CreatorCreated(pb::CreatorCreated {
+                creator_id: creator.creator_id.to_string(),
+                handle: creator.handle.clone(),
+                display_name: creator.display_name.clone(),
+                bio: creator.bio.clone(),
+            });
+            let id = creator.creator_id.uuid();
+            vec![event("creator", id, 1, creator.created_at, payload)]
+        }
+        // Nothing of theirs changes yet.
+        Row::Account(_) | Row::Creator(_) => Vec::new(),
+        Row::Drop(drop) => of_drop(drop, announced),
+    }
+}
+
+fn of_drop(drop: &Drop, announced: i64) -> Vec<Event> {
+    let (id, version) = (drop.drop_id.uuid(), drop.public_version());
+    let (drop_id, creator_id) = (drop.drop_id.to_string(), drop.creator_id.to_string());
+    let mut events = Vec::new();
+    if announced < 1 {
+        let payload = Payload::DropScheduled(pb::DropScheduled {
+            drop_id: drop_id.clone(),
+            creator_id: creator_id.clone(),
+            drop: Some(announced_drop(drop)),
+        });
+        events.push(event("drop", id, 1, drop.created_at, payload));
+    }
+    if announced.max(1) < version {
+        let payload = if drop.cancelled {
+            Payload::DropCancelled(pb::DropCancelled {
+                drop_id,
+                creator_id,
+            })
+        } else {
+            Payload::DropChanged(pb::DropChanged {
+                drop_id,
+                creator_id,
+                drop: Some(announced_drop(drop)),
+            })
+        };
+        events.push(event("drop", id, version, drop.changed_at, payload));
+    }
+    events
+}
+
+fn announced_drop(drop: &Drop) -> pb::AnnouncedDrop {
+    let items = drop.items.iter().map(|item| pb::AnnouncedItem {
+        item_id: item.item_id.to_string(),
+        title: item.title.clone(),
+        unit_price: money(drop.currency, item.unit_price_minor),
+        stock: item.stock,
+        limit_per_buyer: item.limit_per_buyer,
+    });
+    pb::AnnouncedDrop {
+        title: drop.title.clone(),
+        description: drop.description.clone(),
+        items: items.collect(),
+        limit_per_buyer: drop.limit_per_buyer,
+        opens_at: time(drop.opens_at),
+        ends_at: time(drop.ends_at),
+    }
+}
+
+fn event(kind: &str, id: Uuid, version: i64, at: Timestamp, payload: Payload) -> Event {
+    Event {
+        event_id: format!("{kind}/{id}/{version}"),
+        occurred_at: time(at),
+        payload: Some(payload),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::{
+        domain::AccountId,
+        ledger::testing::{EPOCH, row, terms},
+    };
+
+    fn account() -> Account {
+        Account {
+            account_id: AccountId::new(Uuid::from_u128(7)),
+            version: 1,
+            op_id: Uuid::from_u128(1),
+            email: "ann@example.com".to_owned(),
+            display_name: "Ann".to_owned(),
+            password_hash: "$argon2id$".to_owned(),
+            created_at: EPOCH,
+        }
+    }
+
+    fn kinds(drop: &Drop, announced: i64) -> Vec<(String, &'static str)> {
+        let kind = |event: &Event| match event.payload {
+            Some(Payload::DropScheduled(_)) => "scheduled",
+            Some(Payload::DropChanged(_)) => "changed",
+            Some(Payload::DropCancelled(_)) => "cancelled",
+            ref other => panic!("{other:?}"),
+        };
+        let events = of_row(&Row::Drop(drop.clone()), announced);
+        let id = |event: &Event| event.event_id.rsplit('/').next().unwrap().to_owned();
+        events.iter().map(|it| (id(it), kind(it))).collect()
+    }
+
+    #[test]
+    fn an_account_is_told_once_and_without_its_secrets() {
+        let [event] = of_row(&Row::Account(account()), 0).try_into().unwrap();
+        assert_eq!(
+            event.event_id,
+            "account/00000000-0000-0000-0000-000000000007/1"
+        );
+        let bytes = String::from_utf8_lossy(&event.encode_to_vec()).into_owned();
+        assert!(bytes.contains("Ann") && !bytes.contains("ann@") && !bytes.contains("argon"));
+        assert!(of_row(&Row::Account(account()), 1).is_empty());
+    }
+
+    #[test]
+    fn a_drop_tells_what_was_not_told() {
+        let mut drop = row(1, &terms(&[(5, 500, 0)], EPOCH));
+        let scheduled = ("1".to_owned(), "scheduled");
+        assert_eq!(kinds(&drop, 0), std::slice::from_ref(&scheduled));
+        assert!(kinds(&drop, 1).is_empty());
+
+        // Freezing is nothing that people see.
+        drop.version = 2;
+        drop.secret = Some(crate::domain::drop::LedgerSecret([7; 32]));
+        assert_eq!(kinds(&drop, 0), std::slice::from_ref(&scheduled));
+        assert!(kinds(&drop, 1).is_empty());
+        let [event] = of_row(&Row::Drop(drop.clone()), 0).try_into().unwrap();
+        assert!(!event.encode_to_vec().windows(8).any(|it| it == [7; 8]));
+
+        drop.secret = None;
+        drop.version = 3;
+        let changed = ("3".to_owned(), "changed");
+        assert_eq!(kinds(&drop, 0), [scheduled.clone(), changed.clone()]);
+        assert_eq!(kinds(&drop, 2), [changed]);
+        drop.cancelled = true;
+        assert_eq!(kinds(&drop, 0), [scheduled, ("3".to_owned(), "cancelled")]);
+    }
+}

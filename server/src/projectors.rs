@@ -1,0 +1,22 @@
+//! What ledgers are projected into: order rows, drop statuses, events. Each is a [`Consumer`]; `livedrop rebuild` makes their rows anew.
+
+mod drop_status;
+mod events;
+mod orders;
+
+use std::sync::Arc;
+
+use crate::{events::Sinks, ledger::projector::Consumers, store::SharedStore};
+
+/// All consumers: those of the store, and the one that feeds `sinks` if there are any.
+#[must_use]
+pub fn consumers(store: &SharedStore, sinks: &Sinks) -> Consumers {
+    let mut all: Consumers = vec![
+        Arc::new(orders::Orders(store.clone())),
+        Arc::new(drop_status::DropStatuses(store.clone())),
+    ];
+    if !sinks.is_empty() {
+        all.push(Arc::new(events::Events(sinks.clone())));
+    }
+    all
+}

@@ -1,0 +1,75 @@
+//! The storage traits of the outbox, of jobs and of the audit log, each method through [`Faulty::call`].
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{Faulty, Method};
+use crate::store::{
+    AuditStore, Cas, JobStore, OutboxStore, PageRequest, Result,
+    audit::AuditEntry,
+    jobs::Job,
+    outbox::{Entity, Intent, IntentKey},
+};
+
+#[async_trait]
+impl<S: OutboxStore + ?Sized> OutboxStore for Faulty<S> {
+    async fn put_intent(&self, intent: &Intent) -> Result<()> {
+        self.call(Method::PutIntent, || self.inner.put_intent(intent))
+            .await
+    }
+
+    async fn remove_intent(&self, intent: &Intent) -> Result<()> {
+        self.call(Method::RemoveIntent, || self.inner.remove_intent(intent))
+            .await
+    }
+
+    async fn list_intents(
+        &self,
+        shard: u8,
+        hour: i64,
+        page: PageRequest<IntentKey>,
+    ) -> Result<Vec<Intent>> {
+        self.call(Method::ListIntents, || {
+            self.inner.list_intents(shard, hour, page.clone())
+        })
+        .await
+    }
+
+    async fn get_announced(&self, entity: Entity) -> Result<i64> {
+        self.call(Method::GetAnnounced, || self.inner.get_announced(entity))
+            .await
+    }
+
+    async fn put_announced(&self, entity: Entity, version: i64) -> Result<()> {
+        self.call(Method::PutAnnounced, || {
+            self.inner.put_announced(entity, version)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl<S: JobStore + ?Sized> JobStore for Faulty<S> {
+    async fn get_job(&self, job_id: &str) -> Result<Option<Job>> {
+        self.call(Method::GetJob, || self.inner.get_job(job_id))
+            .await
+    }
+
+    async fn update_job(&self, job: &Job) -> Result<Cas<Job>> {
+        self.call(Method::UpdateJob, || self.inner.update_job(job))
+            .await
+    }
+}
+
+#[async_trait]
+impl<S: AuditStore + ?Sized> AuditStore for Faulty<S> {
+    async fn put_audit(&self, entry: &AuditEntry) -> Result<()> {
+        self.call(Method::PutAudit, || self.inner.put_audit(entry))
+            .await
+    }
+
+    async fn list_audit(&self, subject: Uuid) -> Result<Vec<AuditEntry>> {
+        self.call(Method::ListAudit, || self.inner.list_audit(subject))
+            .await
+    }
+}
