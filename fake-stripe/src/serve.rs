@@ -323,7 +323,7 @@ impl Account {
             _ => Err(Reply::missing("path")),
         };
         // Those that change something have looked before.
-        form.clone().end().and(outcome)
+        outcome.and_then(|answer| form.clone().end().map(|()| answer))
     }
 }
 

@@ -119,7 +119,10 @@ async fn what_stripe_does_not_take_is_rejected_and_names_no_token() {
     let Err(Rejected(text)) = answer else {
         panic!("{answer:?}");
     };
-    assert!(text.contains("resource_missing payment_method req_fake"));
+    assert!(
+        text.contains("resource_missing payment_method req_fake"),
+        "{text}"
+    );
     assert!(!text.contains("pm_unknown_token"), "{text}");
 }
 
