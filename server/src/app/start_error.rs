@@ -2,7 +2,10 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use crate::{auth, rpc, store::embedded::OpenError};
+use crate::{
+    auth, rpc,
+    store::{StoreError, embedded::OpenError},
+};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,14 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(OpenError),
+    /// The store can't be read.
+    #[error("can't read the store")]
+    Unreadable(#[from] StoreError),
+    /// A rebuild was cut off.
+    #[error(
+        "rows are missing in the store: `livedrop rebuild` was cut off; run it again, to its end"
+    )]
+    HalfRebuilt,
     /// Keys or passwords can't be used.
     #[error(transparent)]
     Auth(#[from] auth::SetupError),
