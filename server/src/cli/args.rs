@@ -18,7 +18,8 @@ Examples:
                                             settings of a real server, to change
   livedrop serve --config livedrop.toml     a real server
   livedrop ledger verify --all --data DIR   check every ledger of a store
-  livedrop order show DROP ORDER --data DIR an order and its payments"
+  livedrop order show DROP ORDER --data DIR
+                                            an order and its payments"
 )]
 pub struct Cli {
     /// What to do.
@@ -197,7 +198,7 @@ pub(super) struct VerifyArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  livedrop order show 0199aa00-0000-7000-8000-000000000001 0199aa00-0000-7000-8000-000000000002 --data ./data")]
+  livedrop order show DROP ORDER --data ./data")]
 pub(super) struct ShowOrderArgs {
     /// The drop's id.
     pub(super) drop: DropId,
@@ -210,9 +211,9 @@ pub(super) struct ShowOrderArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  livedrop order settle 0199aa00-0000-7000-8000-000000000001 0199aa00-0000-7000-8000-000000000002 --attempt 1 --captured --note ticket-4711 --data ./data
-  livedrop order settle 0199aa00-0000-7000-8000-000000000001 0199aa00-0000-7000-8000-000000000002 --attempt 1 --failed --note provider-closed --data ./data
-  livedrop order settle 0199aa00-0000-7000-8000-000000000001 0199aa00-0000-7000-8000-000000000002 --attempt 2 --refunded --note paid-back-by-transfer --data ./data")]
+  livedrop order settle DROP ORDER --attempt 1 --captured --note ticket-4711 --data ./data
+  livedrop order settle DROP ORDER --attempt 1 --failed --note provider-closed --data ./data
+  livedrop order settle DROP ORDER --attempt 2 --refunded --note paid-back-by-transfer --data ./data")]
 pub(super) struct SettleArgs {
     /// The drop's id.
     pub(super) drop: DropId,

@@ -3,13 +3,14 @@
 use super::{
     EmbeddedStore, key,
     rows::{
-        DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER,
-        ORDERS_BY_DROP, RowTable,
+        DROP_LEDGER, DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, LEDGER_CHECKPOINTS, ORDERS,
+        ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
     },
 };
 use crate::store::Order;
 
-pub(crate) use super::rows::DROP_LEDGER;
+/// Ledgers: the truth.
+pub(crate) const LEDGERS: RowTable = DROP_LEDGER;
 
 /// Every derived table, and the checkpoints.
 pub(crate) const DERIVED: [RowTable; 7] = [
