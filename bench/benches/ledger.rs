@@ -60,6 +60,7 @@ fn purchase(number: u128) -> Command {
             quantity: 1,
         }],
         expected_total: None,
+        pay_by: None,
         retry_count: 0,
     }
 }

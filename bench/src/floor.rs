@@ -69,6 +69,7 @@ fn answer() -> v1::PlaceOrderResponse {
         created_at: time(),
         updated_at: time(),
         seq: 1,
+        ..Default::default()
     };
     let left = v1::StockLeft {
         item_id: id(),
@@ -94,6 +95,43 @@ impl OrderService for Bare {
         _: Request<v1::PlaceOrderRequest>,
     ) -> Result<Response<v1::PlaceOrderResponse>, Status> {
         Ok(Response::new(answer()))
+    }
+
+    async fn pay_order(
+        &self,
+        _: Request<v1::PayOrderRequest>,
+    ) -> Result<Response<v1::PayOrderResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn refund_order(
+        &self,
+        _: Request<v1::RefundOrderRequest>,
+    ) -> Result<Response<v1::RefundOrderResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_orders(
+        &self,
+        _: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_drop_orders(
+        &self,
+        _: Request<v1::ListDropOrdersRequest>,
+    ) -> Result<Response<v1::ListDropOrdersResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    type WatchOrderStream = futures::stream::Empty<Result<v1::WatchOrderResponse, Status>>;
+
+    async fn watch_order(
+        &self,
+        _: Request<v1::WatchOrderRequest>,
+    ) -> Result<Response<Self::WatchOrderStream>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn cancel_order(

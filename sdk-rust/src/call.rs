@@ -73,7 +73,11 @@ calls! {
     DropServiceClient: get_drop(GetDropRequest) -> GetDropResponse, Public;
     DropServiceClient: list_ledger_records(ListLedgerRecordsRequest) -> ListLedgerRecordsResponse, Public;
     OrderServiceClient: place_order(PlaceOrderRequest) -> PlaceOrderResponse, SignedIn, request_id: String, retry_count: i32;
+    OrderServiceClient: pay_order(PayOrderRequest) -> PayOrderResponse, SignedIn, request_id: String, retry_count: i32;
     OrderServiceClient: cancel_order(CancelOrderRequest) -> CancelOrderResponse, SignedIn;
     OrderServiceClient: get_order(GetOrderRequest) -> GetOrderResponse, SignedIn;
+    OrderServiceClient: refund_order(RefundOrderRequest) -> RefundOrderResponse, SignedIn, request_id: String;
     OrderServiceClient: get_receipt(GetReceiptRequest) -> GetReceiptResponse, SignedIn;
+    OrderServiceClient: list_orders(ListOrdersRequest) -> ListOrdersResponse, SignedIn;
+    OrderServiceClient: list_drop_orders(ListDropOrdersRequest) -> ListDropOrdersResponse, SignedIn;
 }

@@ -17,10 +17,14 @@ mod account;
 mod auth;
 mod builder;
 mod drops;
+mod order_pages;
 mod orders;
+mod watch;
 
 pub use builder::Builder;
 pub use drops::LedgerPages;
+pub use order_pages::OrderPages;
+pub use watch::OrderWatch;
 
 /// A user's view of one server. Cheap to clone; clones share connection and tokens.
 #[derive(Clone)]

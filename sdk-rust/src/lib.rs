@@ -20,12 +20,23 @@
 //!     .await?;
 //!
 //! let line = v1::PlaceOrderLine { item_id, quantity: 1 };
-//! let wish = v1::PlaceOrderRequest { drop_id: drop_id.clone(), lines: vec![line], ..Default::default() };
+//! let wish = v1::PlaceOrderRequest {
+//!     drop_id: drop_id.clone(),
+//!     lines: vec![line],
+//!     payment_method: "pm_test_ok".into(),
+//!     ..Default::default()
+//! };
 //! let order = match client.place_order(wish).await {
 //!     Ok(answer) => answer.order.unwrap_or_default(),
 //!     Err(error) if error.reason() == Some(v1::ErrorReason::SoldOut) => return Ok(println!("too late")),
 //!     Err(error) => return Err(error.into()),
 //! };
+//!
+//! // A payment may take its time, and the buyer may have to confirm it.
+//! let mut watch = client.watch_order(&drop_id, &order.order_id).until_final();
+//! while let Some(order) = watch.next().await? {
+//!     println!("order is {:?}; confirm the payment at: {}", order.state(), order.action_url);
+//! }
 //!
 //! let wish = v1::GetReceiptRequest { drop_id, order_id: order.order_id };
 //! let proof = receipt::verify(&client.get_receipt(wish).await?.receipt.unwrap_or_default())?;
@@ -71,7 +82,7 @@ mod session;
 
 #[cfg(feature = "client")]
 pub use {
-    client::{Builder, Client, LedgerPages},
+    client::{Builder, Client, LedgerPages, OrderPages, OrderWatch},
     error::{Error, Violation},
     retry::RetryPolicy,
     session::TokenChanges,

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod drop_list;
+mod providers;
 mod start_error;
 
 use std::{
@@ -16,8 +17,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use self::admin::AdminSocket;
 pub use self::start_error::StartError;
+use self::{admin::AdminSocket, providers::Chosen};
 use crate::{
     auth::{AccessTokens, Keys, Passwords, key_file},
     config::Config,
@@ -56,8 +57,6 @@ pub struct Parts {
     pub sinks: Vec<Arc<dyn EventSink>>,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
-    /// Who takes payments, instead of those that the settings name.
-    pub providers: Providers,
 }
 
 /// A running server.
@@ -76,6 +75,7 @@ pub struct App {
     serving: JoinHandle<()>,
     rest: Vec<JoinHandle<()>>,
     admin: Option<AdminSocket>,
+    payments: Chosen,
 }
 
 /// Not everything had ended when the time was up.
@@ -110,17 +110,20 @@ impl App {
         if rebuild::is_unfinished(&store).await? {
             return Err(StartError::HalfRebuilt);
         }
-        let ctx = context(config, store, parts.providers, Sinks::new(parts.sinks))?;
+        let env: SharedEnv = Arc::new(SystemEnv);
+        let payments = Chosen::open(config, &env)?;
+        let providers = payments.providers.clone();
+        let ctx = context(config, env, store, providers, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
             verify: verify(&ctx),
             readiness: readiness.clone(),
             jwks: ctx.keys.jwks(),
-            web: webhooks::router(ctx.clone()),
+            web: webhooks::router(ctx.clone()).merge(payments.web()),
             allowed_origins: origins(config)?,
         };
-        let public = rpc::App::new(rpc::services(&ctx), setup).await?;
+        let public = rpc::App::new(rpc::services(&ctx, &config.limits), setup).await?;
 
         let listen = config.server.listen;
         let busy = |flag, address| {
@@ -166,7 +169,7 @@ impl App {
         }
         let serving = tokio::spawn(server.serve(stop.clone()));
         readiness.set_ready();
-        Ok(Self {
+        let app = Self {
             ctx,
             address,
             metrics_address,
@@ -177,7 +180,12 @@ impl App {
             serving,
             rest,
             admin,
-        })
+            payments,
+        };
+        let public_url = config.payments.public_url.clone();
+        let public_url = public_url.unwrap_or_else(|| app.endpoint());
+        app.payments.begin(&app.ctx, &public_url);
+        Ok(app)
     }
 
     /// Where the public port listens: the port is known even if 0 was asked for.
@@ -227,6 +235,7 @@ impl App {
             serving,
             rest,
             admin,
+            payments,
             ..
         } = self;
         readiness.set_not_ready("stopping");
@@ -235,6 +244,7 @@ impl App {
         let _ = serving.await;
         *what = "writers";
         stop_rest.cancel();
+        payments.stop().await;
         ctx.ledgers.shutdown().await;
         *what = "background work";
         for task in rest {
@@ -256,11 +266,11 @@ impl App {
 
 fn context(
     config: &Config,
+    env: SharedEnv,
     store: SharedStore,
     providers: Providers,
     sinks: Sinks,
 ) -> Result<Context, StartError> {
-    let env: SharedEnv = Arc::new(SystemEnv);
     let in_data = config
         .store
         .data

@@ -40,6 +40,8 @@ pub struct Config {
     pub store: Store,
     /// Keys and passwords.
     pub auth: Auth,
+    /// Who takes payments.
+    pub payments: Payments,
     /// What callers may take.
     #[serde(with = "limits::LimitsSection")]
     pub limits: Limits,
@@ -104,6 +106,26 @@ impl Auth {
     }
 }
 
+/// Who takes payments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    /// Provider of new payments: `test` (no real money), or empty = nothing that costs something can be paid.
+    #[serde(with = "optional")]
+    pub provider: Option<PaymentProvider>,
+    /// Base of the URLs that buyers are sent to, such as `https://shop.example`; empty = the public port on this machine.
+    #[serde(with = "optional")]
+    pub public_url: Option<String>,
+}
+
+/// A payment provider that can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentProvider {
+    /// In this process, with special tokens and without money.
+    Test,
+}
+
 /// What is logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,7 +141,7 @@ impl Config {
     #[must_use]
     pub fn new(profile: Profile) -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let (listen, data, cost, limits, shutdown, filter) = match profile {
+        let (listen, data, cost, limits, shutdown, filter, provider) = match profile {
             Profile::Dev => (
                 loopback(7400),
                 None,
@@ -127,6 +149,7 @@ impl Config {
                 Limits::generous(),
                 5,
                 "warn",
+                Some(PaymentProvider::Test),
             ),
             Profile::Serve => (
                 SocketAddr::from(([0, 0, 0, 0], 7400)),
@@ -135,6 +158,7 @@ impl Config {
                 Limits::strict(),
                 30,
                 "info",
+                None,
             ),
         };
         Self {
@@ -154,6 +178,10 @@ impl Config {
                 key_file: None,
                 password_memory_kib: cost.memory_kib,
                 password_iterations: cost.iterations,
+            },
+            payments: Payments {
+                provider,
+                public_url: None,
             },
             limits,
             log: Log {

@@ -1,8 +1,10 @@
 //! Payments: what the product asks of a payment provider, and the providers. No stock, no orders: who decides what a payment means is
 //! the ledger.
 
+pub mod conformance;
 pub mod provider;
 pub mod providers;
+pub mod test;
 
 pub use provider::{
     AttemptKey, Charge, Payment, PaymentStatus, Provider, ProviderError, Refund, RefundStatus,

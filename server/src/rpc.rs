@@ -9,6 +9,7 @@ pub mod call;
 pub mod drop_service;
 pub mod health;
 pub mod limits;
+pub mod link;
 pub mod order_service;
 pub mod policy;
 pub mod serve;
@@ -23,9 +24,13 @@ mod ledger_answer;
 mod metrics;
 mod order_answer;
 mod order_request;
+mod order_stream;
 mod page_token;
 mod reflection;
+mod resume_token;
+mod seal;
 mod services;
+mod stream;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 pub mod health;
 pub mod jwks;
 pub mod metrics;
+pub mod test_provider;
 pub mod webhooks;
 
 use axum::Router;

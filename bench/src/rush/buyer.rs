@@ -311,6 +311,7 @@ impl Buyer {
             drop_id: self.shop.drop_id.clone(),
             lines: purchase.lines.iter().map(line).collect(),
             expected_total: None,
+            payment_method: String::new(),
             retry_count: i32::try_from(purchase.sent).unwrap_or(i32::MAX),
         }
     }

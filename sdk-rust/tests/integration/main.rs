@@ -5,3 +5,4 @@
 mod refresh;
 mod retry;
 mod scripted;
+mod watch;

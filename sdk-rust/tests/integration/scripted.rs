@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -18,7 +19,7 @@ use tokio::{
     task::JoinHandle,
     time::Instant,
 };
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 use tonic::{Code, Request, Response, Status, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -32,9 +33,26 @@ pub(crate) struct Seen {
     pub(crate) at: Instant,
 }
 
+/// What a stream tells, and whether it ends then.
+pub(crate) type Stream = (Vec<Result<v1::WatchOrderResponse, Status>>, End);
+
+/// How a scripted stream goes on after its last frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It ends with OK.
+    Closed,
+    /// It stays silent.
+    Silent,
+}
+
 #[derive(Debug, Default)]
 struct Script {
     orders: VecDeque<Status>,
+    streams: VecDeque<Stream>,
+    watched: Vec<(String, Option<String>)>,
+    pages: VecDeque<(Vec<v1::Order>, String)>,
+    page_tokens: Vec<String>,
+    paid: Vec<(String, i32)>,
     refreshes: VecDeque<Status>,
     placed: Vec<Seen>,
     refreshed: Vec<String>,
@@ -51,6 +69,31 @@ pub(crate) struct Scripted(Arc<Mutex<Script>>, Arc<Notify>);
 impl Scripted {
     pub(crate) fn refuse_orders(&self, answers: impl IntoIterator<Item = Status>) {
         self.0.lock().unwrap().orders.extend(answers);
+    }
+
+    /// The next streams of `WatchOrder`; one beyond them is refused.
+    pub(crate) fn tell(&self, streams: impl IntoIterator<Item = Stream>) {
+        self.0.lock().unwrap().streams.extend(streams);
+    }
+
+    /// Resume token and `authorization` of each `WatchOrder`.
+    pub(crate) fn watched(&self) -> Vec<(String, Option<String>)> {
+        self.0.lock().unwrap().watched.clone()
+    }
+
+    /// The next pages of orders, each with the token of the one after.
+    pub(crate) fn list(&self, pages: impl IntoIterator<Item = (Vec<v1::Order>, String)>) {
+        self.0.lock().unwrap().pages.extend(pages);
+    }
+
+    /// The page tokens that came.
+    pub(crate) fn page_tokens(&self) -> Vec<String> {
+        self.0.lock().unwrap().page_tokens.clone()
+    }
+
+    /// Request id and retry count of each `PayOrder`.
+    pub(crate) fn paid(&self) -> Vec<(String, i32)> {
+        self.0.lock().unwrap().paid.clone()
     }
 
     pub(crate) fn refuse_refreshes(&self, answers: impl IntoIterator<Item = Status>) {
@@ -153,6 +196,17 @@ pub(crate) fn wish() -> v1::PlaceOrderRequest {
     }
 }
 
+impl Scripted {
+    fn page(&self, page_token: String) -> Result<(Vec<v1::Order>, String), Status> {
+        let mut script = self.0.lock().unwrap();
+        script.page_tokens.push(page_token);
+        if let Some(status) = script.orders.pop_front() {
+            return Err(status);
+        }
+        Ok(script.pages.pop_front().unwrap_or_default())
+    }
+}
+
 impl Script {
     fn tokens(&mut self) -> v1::Tokens {
         self.tokens_made += 1;
@@ -197,6 +251,74 @@ impl OrderService for Scripted {
             Some(status) => Err(status),
             None => Ok(Response::new(v1::PlaceOrderResponse::default())),
         }
+    }
+
+    async fn pay_order(
+        &self,
+        request: Request<v1::PayOrderRequest>,
+    ) -> Result<Response<v1::PayOrderResponse>, Status> {
+        let mut script = self.0.lock().unwrap();
+        let request = request.into_inner();
+        script.paid.push((request.request_id, request.retry_count));
+        match script.orders.pop_front() {
+            Some(status) => Err(status),
+            None => Ok(Response::new(v1::PayOrderResponse::default())),
+        }
+    }
+
+    async fn refund_order(
+        &self,
+        _: Request<v1::RefundOrderRequest>,
+    ) -> Result<Response<v1::RefundOrderResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        let (orders, next_page_token) = self.page(request.into_inner().page_token)?;
+        Ok(Response::new(v1::ListOrdersResponse {
+            orders,
+            next_page_token,
+        }))
+    }
+
+    async fn list_drop_orders(
+        &self,
+        request: Request<v1::ListDropOrdersRequest>,
+    ) -> Result<Response<v1::ListDropOrdersResponse>, Status> {
+        let (orders, next_page_token) = self.page(request.into_inner().page_token)?;
+        Ok(Response::new(v1::ListDropOrdersResponse {
+            orders,
+            next_page_token,
+        }))
+    }
+
+    type WatchOrderStream =
+        Pin<Box<dyn tokio_stream::Stream<Item = Result<v1::WatchOrderResponse, Status>> + Send>>;
+
+    async fn watch_order(
+        &self,
+        request: Request<v1::WatchOrderRequest>,
+    ) -> Result<Response<Self::WatchOrderStream>, Status> {
+        let mut script = self.0.lock().unwrap();
+        let authorization = header(&request, "authorization");
+        let resume_token = request.into_inner().resume_token;
+        let bearer = script.good.as_ref().map(|good| format!("Bearer {good}"));
+        let is_good = bearer.is_none() || bearer == authorization;
+        script.watched.push((resume_token, authorization));
+        if !is_good {
+            return Err(refusal(Code::Unauthenticated, "UNAUTHENTICATED", None));
+        }
+        let Some((frames, end)) = script.streams.pop_front() else {
+            return Err(refusal(Code::NotFound, "ORDER_NOT_FOUND", None));
+        };
+        let frames = tokio_stream::iter(frames);
+        Ok(Response::new(match end {
+            End::Closed => Box::pin(frames),
+            End::Silent => Box::pin(frames.chain(tokio_stream::pending())),
+        }))
     }
 
     async fn cancel_order(

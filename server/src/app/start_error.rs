@@ -3,7 +3,9 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
-    auth, rpc,
+    auth,
+    payments::test,
+    rpc,
     store::{StoreError, embedded::OpenError},
 };
 
@@ -59,6 +61,9 @@ pub enum StartError {
     /// The public port can't be put together.
     #[error(transparent)]
     Rpc(#[from] rpc::SetupError),
+    /// The test provider's file can't be used.
+    #[error("the test payment provider can't start")]
+    TestProvider(#[source] test::FileError),
     /// A task of the start was cut off.
     #[error("the start was cut off: {0}")]
     Task(String),

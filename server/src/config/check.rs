@@ -115,6 +115,12 @@ fn limits(config: &Config, wrong: &mut Wrong) {
             limits.streams_per_connection as usize,
         ),
         ("limits.in_flight", limits.in_flight),
+        ("limits.watches", limits.watches),
+        (
+            "limits.watches_per_connection",
+            limits.watches_per_connection,
+        ),
+        ("limits.watches_per_caller", limits.watches_per_caller),
     ];
     for (key, count) in counts {
         wrong.unless(
@@ -133,6 +139,9 @@ fn limits(config: &Config, wrong: &mut Wrong) {
         ("limits.connection_grace", limits.connection_grace),
         ("limits.deadline_default", limits.deadline_default),
         ("limits.deadline_max", limits.deadline_max),
+        ("limits.watch_heartbeat", limits.watch_heartbeat),
+        ("limits.watch_age", limits.watch_age),
+        ("limits.watch_age_web", limits.watch_age_web),
     ];
     for (key, span) in spans {
         let range = Duration::from_millis(1)..=Duration::from_secs(7 * 24 * 3600);

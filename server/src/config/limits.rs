@@ -38,6 +38,15 @@ pub(super) struct LimitsSection {
     per_caller: Rate,
     #[serde(with = "RateSection")]
     credentials: Rate,
+    watches: usize,
+    watches_per_connection: usize,
+    watches_per_caller: usize,
+    #[serde(with = "span")]
+    watch_heartbeat: Duration,
+    #[serde(with = "span")]
+    watch_age: Duration,
+    #[serde(with = "span")]
+    watch_age_web: Duration,
     #[serde(with = "span")]
     drain: Duration,
 }

@@ -1,4 +1,8 @@
 //! Which entries tell what, and that nothing confidential is told.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tests pick the kinds that they are about"
+)]
 
 use std::time::Duration;
 

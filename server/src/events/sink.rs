@@ -52,3 +52,31 @@ impl EventSink for Sinks {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::RecordingSink;
+
+    #[tokio::test]
+    async fn a_sink_that_is_down_keeps_no_other_from_its_events() {
+        let (down, up) = (
+            Arc::new(RecordingSink::default()),
+            Arc::<RecordingSink>::default(),
+        );
+        down.set_down(true);
+        let sinks = Sinks::new(vec![
+            Arc::<RecordingSink>::clone(&down),
+            Arc::<RecordingSink>::clone(&up),
+        ]);
+        let event = Event {
+            event_id: "a/1".to_owned(),
+            ..Event::default()
+        };
+        assert!(sinks.publish(std::slice::from_ref(&event)).await.is_err());
+        assert_eq!((down.ids(), up.ids()), (vec![], vec!["a/1".to_owned()]));
+        down.set_down(false);
+        assert!(sinks.publish(&[event]).await.is_ok());
+        assert!(Sinks::default().publish(&[Event::default()]).await.is_ok());
+    }
+}

@@ -73,20 +73,23 @@ impl Feed {
         self.show(&applied);
         self.watches.tell(&applied.orders);
         let drop_id = applied.ledger_id;
-        self.work
-            .add(applied.entries.iter().filter_map(|it| match it.event {
-                Event::PaymentStarted {
-                    order_id, attempt, ..
-                }
-                | Event::RefundStarted {
-                    order_id, attempt, ..
-                } if attempt > 0 => Some(AttemptId {
-                    drop_id,
-                    order_id,
-                    attempt,
-                }),
-                _ => None,
-            }));
+        let begun = applied.entries.iter().filter_map(|entry| {
+            let (Event::PaymentStarted {
+                order_id, attempt, ..
+            }
+            | Event::RefundStarted {
+                order_id, attempt, ..
+            }) = entry.event
+            else {
+                return None;
+            };
+            (attempt > 0).then_some(AttemptId {
+                drop_id,
+                order_id,
+                attempt,
+            })
+        });
+        self.work.add(begun);
         // Without a projector nobody listens.
         let _ = self.records.send(Arc::new(applied));
     }

@@ -32,12 +32,13 @@ impl Consumer for Orders {
                 // Of several changes in one go only the last leaves a trace in a row.
                 rows.insert(order.order_id, order.row(record.ledger_id, &record.terms));
             }
-            refs.extend(record.entries.iter().filter_map(|entry| match entry.event {
-                Event::Held { order_id, .. } => {
-                    record.order(order_id).map(|it| it.listed(record.ledger_id))
-                }
-                _ => None,
-            }));
+            let held = record.entries.iter().filter_map(|entry| {
+                let Event::Held { order_id, .. } = entry.event else {
+                    return None;
+                };
+                record.order(order_id)
+            });
+            refs.extend(held.map(|order| order.listed(record.ledger_id)));
         }
         let rows: Vec<_> = rows.into_values().collect();
         for chunk in rows.chunks(CHUNK) {

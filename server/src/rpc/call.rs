@@ -9,7 +9,11 @@ use std::{
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use crate::{auth::Caller, rpc::policy::Method, service::Error};
+use crate::{
+    auth::Caller,
+    rpc::{link::Link, policy::Method},
+    service::Error,
+};
 
 /// The other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +84,10 @@ impl CorrelationId {
 /// One call on its way through the layers. Later layers fill in what they find out.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// The other end.
-    pub peer: Peer,
+    /// The connection it came by.
+    pub link: Arc<Link>,
+    /// Speaks grpc-web, as browsers do.
+    pub is_web: bool,
     /// For the logs and the response.
     pub correlation_id: CorrelationId,
     /// When the request's head arrived.
@@ -98,10 +104,13 @@ pub struct Call {
 impl Call {
     /// A call that just arrived. Until its deadline is read it has the longest.
     #[must_use]
-    pub fn new(peer: Peer, headers: &http::HeaderMap, deadline_max: Duration) -> Self {
+    pub fn new(link: Arc<Link>, headers: &http::HeaderMap, deadline_max: Duration) -> Self {
         let arrived_at = Instant::now();
+        let content_type = headers.get(http::header::CONTENT_TYPE);
         Self {
-            peer,
+            link,
+            is_web: content_type
+                .is_some_and(|sent| sent.as_bytes().starts_with(b"application/grpc-web")),
             correlation_id: CorrelationId::of(headers),
             arrived_at,
             deadline: arrived_at + deadline_max,
@@ -150,7 +159,7 @@ pub fn network<T>(request: &tonic::Request<T>) -> Option<IpAddr> {
     request
         .extensions()
         .get::<Call>()
-        .map(|call| call.peer.network())
+        .map(|call| call.link.peer.network())
 }
 
 #[cfg(test)]

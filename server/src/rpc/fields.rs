@@ -9,7 +9,7 @@ use crate::domain::{Money, Timestamp, text::is_forbidden};
 /// What is wrong with a field, in words that follow its name.
 pub(super) type Field<T> = Result<T, String>;
 
-/// An id.
+/// An id, or another text that its type reads.
 pub(super) fn id<T: FromStr<Err: Display>>(text: &str) -> Field<T> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }

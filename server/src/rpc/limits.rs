@@ -57,6 +57,19 @@ pub struct Limits {
     pub per_caller: Rate,
     /// Sign-ins, sign-ups, refreshes and sign-outs from one network. Default 30 at once, then 2 per second.
     pub credentials: Rate,
+    /// Open streams, such as those of `WatchOrder`, in this process; more are told to come back. One costs about 10 KiB. Default 20,000.
+    pub watches: usize,
+    /// Open streams on one connection; below `streams_per_connection`, so that calls have room beside them. Default 50.
+    pub watches_per_connection: usize,
+    /// Open streams of one account. Default 100: a few devices, or a partner's back office.
+    pub watches_per_caller: usize,
+    /// After this silence a stream says that it lives. Default 15 s: proxies end what is silent for a minute.
+    pub watch_heartbeat: Duration,
+    /// How long a stream lasts; up to a tenth less, so that streams opened together don't end together. Default 60 min. Access tokens and
+    /// connections may end before.
+    pub watch_age: Duration,
+    /// The same for grpc-web, up to three fifths less: a browser's memory grows with the answer. Default 5 min, so 2 to 5 min.
+    pub watch_age_web: Duration,
     /// Calls in progress get this long when the server stops. Default 20 s.
     pub drain: Duration,
 }
@@ -82,6 +95,12 @@ impl Limits {
             per_network: Rate::new(2_000, Duration::from_millis(1)),
             per_caller: Rate::new(200, Duration::from_millis(20)),
             credentials: Rate::new(30, Duration::from_millis(500)),
+            watches: 20_000,
+            watches_per_connection: 50,
+            watches_per_caller: 100,
+            watch_heartbeat: Duration::from_secs(15),
+            watch_age: Duration::from_secs(60 * 60),
+            watch_age_web: Duration::from_secs(5 * 60),
             drain: Duration::from_secs(20),
         }
     }
@@ -94,6 +113,8 @@ impl Limits {
             connections_per_network: 10_000,
             streams_per_connection: 1_000,
             in_flight: 20_000,
+            watches_per_connection: 500,
+            watches_per_caller: 1_000,
             per_network: open,
             per_caller: open,
             credentials: open,

@@ -2,28 +2,35 @@
 
 use livedrop_proto::v1;
 
-use super::fields::{to_money, to_time};
+use super::{
+    fields::{to_money, to_time},
+    page_token,
+};
 use crate::{
-    domain::{ItemId, order::OrderState, payment::FailReason},
+    auth::Keys,
+    domain::{AccountId, DropId, ItemId, order::OrderState, payment::FailReason},
     ledger::receipt::Receipt,
-    service::orders::Placed,
+    service::{
+        order_lists::{MonthPlace, OrdersPage, SegmentPlace},
+        orders::Placed,
+    },
     store::orders::{OrderRow, OrderRowLine},
 };
 
 /// The answer to `PlaceOrder`.
 pub(super) fn placed(placed: &Placed) -> v1::PlaceOrderResponse {
+    let row = &placed.order;
     let left = |&(item_id, available): &(ItemId, i64)| v1::StockLeft {
         item_id: item_id.to_string(),
         available,
     };
-    let proof = placed.order.proof;
     v1::PlaceOrderResponse {
-        order: Some(order(&placed.order)),
+        order: Some(order(row)),
         stock_left: placed.stock_left.iter().map(left).collect(),
         receipt: Some(v1::ReceiptRef {
-            ledger_id: placed.order.drop_id.to_string(),
-            seq: seq(proof.seq),
-            index: i32::try_from(proof.index).unwrap_or(i32::MAX),
+            ledger_id: row.drop_id.to_string(),
+            seq: seq(row.proof.seq),
+            index: i32::try_from(row.proof.index).unwrap_or(i32::MAX),
             record_hash: placed.proof_hash.to_vec().into(),
         }),
     }
@@ -53,6 +60,33 @@ pub(super) fn order(row: &OrderRow) -> v1::Order {
     }
 }
 
+/// A page of the caller's orders.
+pub(super) fn orders(
+    keys: &Keys,
+    caller: AccountId,
+    page: &OrdersPage<MonthPlace>,
+) -> v1::ListOrdersResponse {
+    let token = |place| page_token::orders_token(keys, caller, place);
+    v1::ListOrdersResponse {
+        orders: page.orders.iter().map(order).collect(),
+        next_page_token: page.next.map(token).unwrap_or_default(),
+    }
+}
+
+/// A page of a drop's orders.
+pub(super) fn drop_orders(
+    keys: &Keys,
+    caller: AccountId,
+    drop_id: DropId,
+    page: &OrdersPage<SegmentPlace>,
+) -> v1::ListDropOrdersResponse {
+    let token = |place| page_token::drop_orders_token(keys, caller, drop_id, place);
+    v1::ListDropOrdersResponse {
+        orders: page.orders.iter().map(order).collect(),
+        next_page_token: page.next.map(token).unwrap_or_default(),
+    }
+}
+
 const fn state(state: OrderState) -> v1::OrderState {
     match state {
         OrderState::Held => v1::OrderState::Held,
@@ -67,37 +101,19 @@ const fn state(state: OrderState) -> v1::OrderState {
     }
 }
 
-/// Why the newest payment failed.
 fn payment_error(name: &str) -> v1::PaymentError {
+    use v1::PaymentErrorReason as Shown;
     let (reason, message) = match FailReason::from_name(name) {
-        FailReason::Declined => (
-            v1::PaymentErrorReason::Declined,
-            "the bank declined the payment",
-        ),
-        FailReason::InsufficientFunds => (
-            v1::PaymentErrorReason::InsufficientFunds,
-            "the account lacks the money",
-        ),
+        FailReason::Declined => (Shown::Declined, "the bank declined the payment"),
+        FailReason::InsufficientFunds => (Shown::InsufficientFunds, "the account lacks the money"),
         FailReason::AuthenticationFailed => (
-            v1::PaymentErrorReason::AuthenticationFailed,
+            Shown::AuthenticationFailed,
             "the payment was not confirmed by its owner",
         ),
-        FailReason::InvalidMethod => (
-            v1::PaymentErrorReason::InvalidMethod,
-            "this payment method is not taken",
-        ),
-        FailReason::Cancelled => (
-            v1::PaymentErrorReason::Cancelled,
-            "the payment was not finished in time",
-        ),
-        FailReason::ProviderError => (
-            v1::PaymentErrorReason::ProviderError,
-            "the payment provider could not do it",
-        ),
-        FailReason::SettledByHand => (
-            v1::PaymentErrorReason::SettledByHand,
-            "an operator settled the payment",
-        ),
+        FailReason::InvalidMethod => (Shown::InvalidMethod, "this payment method is not taken"),
+        FailReason::Cancelled => (Shown::Cancelled, "the payment was not finished in time"),
+        FailReason::ProviderError => (Shown::ProviderError, "the payment provider could not do it"),
+        FailReason::SettledByHand => (Shown::SettledByHand, "an operator settled the payment"),
     };
     v1::PaymentError {
         reason: reason.into(),
@@ -126,4 +142,20 @@ pub(super) fn receipt(receipt: Receipt) -> v1::Receipt {
 
 fn seq(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payment_errors_have_the_names_of_the_domain() {
+        for reason in FailReason::ALL {
+            let shown = payment_error(reason.as_str()).reason().as_str_name();
+            let name = shown.strip_prefix("PAYMENT_ERROR_REASON_").unwrap();
+            assert_eq!(name, reason.as_str());
+        }
+        let shown = (1..100).filter(|it| v1::PaymentErrorReason::try_from(*it).is_ok());
+        assert_eq!(shown.count(), FailReason::ALL.len());
+    }
 }

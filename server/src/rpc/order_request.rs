@@ -4,16 +4,22 @@ use std::collections::HashSet;
 
 use livedrop_proto::v1;
 
-use super::fields;
+use super::{fields, resume_token::OrderResume};
 use crate::{
-    domain::{DropId, Money, OrderId},
+    auth::Keys,
+    domain::{AccountId, DropId, Money, OrderId, payment::PaymentMethod},
     ledger::Line,
     service::{
         Error,
-        orders::{PayOrder, PlaceOrder, RefundOrder},
+        order_payments::{PayOrder, RefundOrder},
+        orders::PlaceOrder,
         violations::Violations,
     },
+    store::orders::LedgerPlace,
 };
+
+/// Characters of a refund's reason.
+const REASON_CHARS: std::ops::RangeInclusive<usize> = 0..=200;
 
 /// Reads an order to be placed.
 pub(super) fn place(request: v1::PlaceOrderRequest) -> Result<PlaceOrder, Error> {
@@ -28,7 +34,7 @@ pub(super) fn place(request: v1::PlaceOrderRequest) -> Result<PlaceOrder, Error>
     let expected_total = expected_total(request.expected_total.as_ref(), &mut found);
     let payment_method = match request.payment_method.as_str() {
         "" => Some(None),
-        token => found.check("payment_method", token.parse()).map(Some),
+        token => payment_method(token, &mut found).map(Some),
     };
     let wish = (|| {
         Some(PlaceOrder {
@@ -38,6 +44,53 @@ pub(super) fn place(request: v1::PlaceOrderRequest) -> Result<PlaceOrder, Error>
             expected_total: expected_total?,
             payment_method: payment_method?,
             retry_count: retry_count?,
+        })
+    })();
+    wish.ok_or_else(|| found.into())
+}
+
+/// What is wrong with the token is said without the token.
+fn payment_method(token: &str, found: &mut Violations) -> Option<PaymentMethod> {
+    found.check("payment_method", fields::id(token))
+}
+
+/// Reads how to pay.
+pub(super) fn pay(request: &v1::PayOrderRequest) -> Result<PayOrder, Error> {
+    let mut found = Violations::default();
+    let request_id = found.check("request_id", fields::id(&request.request_id));
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let order_id = found.check("order_id", fields::id(&request.order_id));
+    let payment_method = payment_method(&request.payment_method, &mut found);
+    let retry_count = found.check(
+        "retry_count",
+        fields::number(request.retry_count, 0..=i32::MAX),
+    );
+    let wish = (|| {
+        Some(PayOrder {
+            request_id: request_id?,
+            drop_id: drop_id?,
+            order_id: order_id?,
+            payment_method: payment_method?,
+            retry_count: retry_count?,
+        })
+    })();
+    wish.ok_or_else(|| found.into())
+}
+
+/// Reads what to refund.
+pub(super) fn refund(request: v1::RefundOrderRequest) -> Result<RefundOrder, Error> {
+    let mut found = Violations::default();
+    let request_id = found.check("request_id", fields::id(&request.request_id));
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let order_id = found.check("order_id", fields::id(&request.order_id));
+    let reason = found.check("reason", fields::text(request.reason, REASON_CHARS, false));
+    let wish = (|| {
+        Some(RefundOrder {
+            request_id: request_id?,
+            drop_id: drop_id?,
+            order_id: order_id?,
+            reason: reason?,
+            restock: request.restock,
         })
     })();
     wish.ok_or_else(|| found.into())
@@ -82,48 +135,6 @@ fn expected_total(total: Option<&v1::Money>, found: &mut Violations) -> Option<O
     }
 }
 
-/// Reads an order to be paid.
-pub(super) fn pay(request: &v1::PayOrderRequest) -> Result<PayOrder, Error> {
-    let mut found = Violations::default();
-    let request_id = found.check("request_id", fields::id(&request.request_id));
-    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
-    let order_id = found.check("order_id", fields::id(&request.order_id));
-    let payment_method = found.check("payment_method", request.payment_method.parse());
-    let retry_count = found.check(
-        "retry_count",
-        fields::number(request.retry_count, 0..=i32::MAX),
-    );
-    let wish = (|| {
-        Some(PayOrder {
-            request_id: request_id?,
-            drop_id: drop_id?,
-            order_id: order_id?,
-            payment_method: payment_method?,
-            retry_count: retry_count?,
-        })
-    })();
-    wish.ok_or_else(|| found.into())
-}
-
-/// Reads an order to be refunded.
-pub(super) fn refund(request: v1::RefundOrderRequest) -> Result<RefundOrder, Error> {
-    let mut found = Violations::default();
-    let request_id = found.check("request_id", fields::id(&request.request_id));
-    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
-    let order_id = found.check("order_id", fields::id(&request.order_id));
-    let reason = found.check("reason", fields::text(request.reason, 0..=200, false));
-    let wish = (|| {
-        Some(RefundOrder {
-            request_id: request_id?,
-            drop_id: drop_id?,
-            order_id: order_id?,
-            reason: reason?,
-            restock: request.restock,
-        })
-    })();
-    wish.ok_or_else(|| found.into())
-}
-
 /// Reads the ids that name an order.
 pub(super) fn ids(drop_id: &str, order_id: &str) -> Result<(DropId, OrderId), Error> {
     let mut found = Violations::default();
@@ -132,12 +143,35 @@ pub(super) fn ids(drop_id: &str, order_id: &str) -> Result<(DropId, OrderId), Er
     drop_id.zip(order_id).ok_or_else(|| found.into())
 }
 
-/// Reads `GetOrder`: whose, which, and how new.
+/// Reads which order, and how new the answer must be.
 pub(super) fn get(request: &v1::GetOrderRequest) -> Result<(DropId, OrderId, u64), Error> {
     let mut found = Violations::default();
     let drop_id = found.check("drop_id", fields::id(&request.drop_id));
     let order_id = found.check("order_id", fields::id(&request.order_id));
     let min_seq = found.check("min_seq", fields::number(request.min_seq, 0..=i64::MAX));
-    let wish = (|| Some((drop_id?, order_id?, min_seq?.unsigned_abs())))();
-    wish.ok_or_else(|| found.into())
+    let asked = (|| Some((drop_id?, order_id?, min_seq?.unsigned_abs())))();
+    asked.ok_or_else(|| found.into())
+}
+
+/// Reads which order to watch, and after which change.
+pub(super) fn watch(
+    keys: &Keys,
+    caller: AccountId,
+    request: &v1::WatchOrderRequest,
+) -> Result<(OrderResume, Option<LedgerPlace>), Error> {
+    let mut found = Violations::default();
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let order_id = found.check("order_id", fields::id(&request.order_id));
+    let resume = drop_id
+        .zip(order_id)
+        .map(|(drop_id, order_id)| OrderResume {
+            caller,
+            drop_id,
+            order_id,
+        });
+    let place = resume.and_then(|resume| {
+        let place = resume.place(keys, &request.resume_token);
+        found.check("resume_token", place)
+    });
+    resume.zip(place).ok_or_else(|| found.into())
 }

@@ -3,14 +3,24 @@
 use livedrop_proto::v1::{self, order_service_server::OrderService};
 use tonic::{Request, Response, Status};
 
-use super::{caller, order_answer, order_request, time_left};
-use crate::service::{Context, orders};
+use super::{
+    caller, order_answer, order_request, order_stream, page_token,
+    stream::{Frames, Streams},
+    time_left,
+};
+use crate::service::{Context, order_lists, order_payments, order_watch::OrderWatch, orders};
 
 /// Serves orders.
 #[derive(Debug)]
 pub struct OrderRpc {
-    /// What the use cases work with.
-    pub ctx: Context,
+    ctx: Context,
+    streams: Streams,
+}
+
+impl OrderRpc {
+    pub(super) const fn new(ctx: Context, streams: Streams) -> Self {
+        Self { ctx, streams }
+    }
 }
 
 #[tonic::async_trait]
@@ -31,45 +41,10 @@ impl OrderService for OrderRpc {
     ) -> Result<Response<v1::PayOrderResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
         let wish = order_request::pay(request.get_ref())?;
-        let order = orders::pay(&self.ctx, caller.account_id, wish, left).await?;
+        let order = order_payments::pay(&self.ctx, caller.account_id, wish, left).await?;
         Ok(Response::new(v1::PayOrderResponse {
             order: Some(order_answer::order(&order)),
         }))
-    }
-
-    async fn refund_order(
-        &self,
-        request: Request<v1::RefundOrderRequest>,
-    ) -> Result<Response<v1::RefundOrderResponse>, Status> {
-        let (caller, left) = (caller(&request)?, time_left(&request));
-        let wish = order_request::refund(request.into_inner())?;
-        let order = orders::refund(&self.ctx, caller.account_id, wish, left).await?;
-        Ok(Response::new(v1::RefundOrderResponse {
-            order: Some(order_answer::order(&order)),
-        }))
-    }
-
-    async fn list_orders(
-        &self,
-        _request: Request<v1::ListOrdersRequest>,
-    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
-        Err(super::status::unimplemented())
-    }
-
-    async fn list_drop_orders(
-        &self,
-        _request: Request<v1::ListDropOrdersRequest>,
-    ) -> Result<Response<v1::ListDropOrdersResponse>, Status> {
-        Err(super::status::unimplemented())
-    }
-
-    type WatchOrderStream = futures::stream::Empty<Result<v1::WatchOrderResponse, Status>>;
-
-    async fn watch_order(
-        &self,
-        _request: Request<v1::WatchOrderRequest>,
-    ) -> Result<Response<Self::WatchOrderStream>, Status> {
-        Err(super::status::unimplemented())
     }
 
     async fn cancel_order(
@@ -85,14 +60,26 @@ impl OrderService for OrderRpc {
         }))
     }
 
+    async fn refund_order(
+        &self,
+        request: Request<v1::RefundOrderRequest>,
+    ) -> Result<Response<v1::RefundOrderResponse>, Status> {
+        let (caller, left) = (caller(&request)?, time_left(&request));
+        let wish = order_request::refund(request.into_inner())?;
+        let order = order_payments::refund(&self.ctx, caller.account_id, wish, left).await?;
+        Ok(Response::new(v1::RefundOrderResponse {
+            order: Some(order_answer::order(&order)),
+        }))
+    }
+
     async fn get_order(
         &self,
         request: Request<v1::GetOrderRequest>,
     ) -> Result<Response<v1::GetOrderResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
+        let (caller, ctx) = (caller.account_id, &self.ctx);
         let (drop_id, order_id, min_seq) = order_request::get(request.get_ref())?;
-        let caller = caller.account_id;
-        let order = orders::get(&self.ctx, caller, drop_id, order_id, min_seq, left).await?;
+        let order = orders::get(ctx, caller, drop_id, order_id, min_seq, left).await?;
         Ok(Response::new(v1::GetOrderResponse {
             order: Some(order_answer::order(&order)),
         }))
@@ -110,5 +97,47 @@ impl OrderService for OrderRpc {
         Ok(Response::new(v1::GetReceiptResponse {
             receipt: Some(order_answer::receipt(receipt)),
         }))
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        let (caller, keys) = (caller(&request)?.account_id, &self.ctx.keys);
+        let (after, size) = page_token::orders_page(keys, caller, request.get_ref())?;
+        let page = order_lists::of_buyer(&self.ctx, caller, after, size).await?;
+        Ok(Response::new(order_answer::orders(keys, caller, &page)))
+    }
+
+    async fn list_drop_orders(
+        &self,
+        request: Request<v1::ListDropOrdersRequest>,
+    ) -> Result<Response<v1::ListDropOrdersResponse>, Status> {
+        let (caller, keys) = (caller(&request)?.account_id, &self.ctx.keys);
+        let asked = page_token::drop_orders_page(keys, caller, request.get_ref())?;
+        let (drop_id, after) = (asked.drop_id, asked.after);
+        let page = order_lists::of_drop(&self.ctx, caller, drop_id, after, asked.size).await?;
+        let answer = order_answer::drop_orders(keys, caller, drop_id, &page);
+        Ok(Response::new(answer))
+    }
+
+    type WatchOrderStream = Frames<v1::WatchOrderResponse>;
+
+    async fn watch_order(
+        &self,
+        request: Request<v1::WatchOrderRequest>,
+    ) -> Result<Response<Self::WatchOrderStream>, Status> {
+        let (caller, left) = (caller(&request)?.account_id, time_left(&request));
+        let ctx = &self.ctx;
+        let (resume, after) = order_request::watch(&ctx.keys, caller, request.get_ref())?;
+        let open = self.streams.open(&request, ctx.env.now())?;
+        let (drop_id, order_id) = (resume.drop_id, resume.order_id);
+        let watch = OrderWatch::begin(ctx, caller, drop_id, order_id, left).await?;
+        let watch = match after {
+            Some(place) => watch.starting_after(place)?,
+            None => watch,
+        };
+        let frames = order_stream::frames(ctx, open, resume, after, watch);
+        Ok(Response::new(frames))
     }
 }

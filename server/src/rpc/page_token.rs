@@ -1,22 +1,25 @@
-//! Page tokens: where the next page starts, with a MAC over method and filter, so that a forged or foreign one is refused.
+//! Pages of lists: which one a request wants, and the token that goes on after it.
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use livedrop_proto::v1;
-use subtle::ConstantTimeEq as _;
 
-use super::fields;
+use super::{
+    fields,
+    seal::{Seal, take},
+};
 use crate::{
     auth::Keys,
-    domain::DropId,
-    service::{Error, violations::Violations},
+    domain::{AccountId, DropId, OrderId, Timestamp},
+    service::{
+        Error,
+        order_lists::{MonthPlace, SegmentPlace},
+        violations::Violations,
+    },
+    store::orders::OrderKey,
 };
 
-const VERSION: u8 = 1;
-const MAC_BYTES: usize = 16;
-/// Version, the last `seq` shown, MAC.
-const TOKEN_BYTES: usize = 1 + 8 + MAC_BYTES;
 const PAGE_SIZE_DEFAULT: usize = 50;
 const PAGE_SIZE_MAX: i32 = 200;
+const FORGED: &str = "must be a next_page_token of the same request";
 
 /// A page of a ledger's records.
 #[derive(Debug)]
@@ -37,18 +40,156 @@ pub(super) fn ledger_page(
     let mut found = Violations::default();
     let drop_id: Option<DropId> = found.check("drop_id", fields::id(&request.drop_id));
     let size = found.check("page_size", page_size(request.page_size));
-    let seq = match drop_id {
-        Some(drop_id) => found.check("page_token", next_seq(keys, drop_id, &request.page_token)),
-        None => None,
-    };
+    let last = drop_id.and_then(|drop_id| {
+        let seal = ledger_seal(keys, drop_id);
+        let last = opened(&request.page_token, &seal, read_seq);
+        found.check("page_token", last)
+    });
     let page = (|| {
         Some(LedgerPage {
             drop_id: drop_id?,
-            seq: seq?,
+            seq: last?.unwrap_or(0).saturating_add(1),
             size: size?,
         })
     })();
     page.ok_or_else(|| found.into())
+}
+
+/// The token that goes on after record `seq`.
+pub(super) fn ledger_token(keys: &Keys, drop_id: DropId, seq: u64) -> String {
+    ledger_seal(keys, drop_id).seal(&seq.to_be_bytes())
+}
+
+fn ledger_seal(keys: &Keys, drop_id: DropId) -> Seal<'_> {
+    Seal::new(keys, "page ListLedgerRecords").of(drop_id.as_bytes())
+}
+
+fn read_seq(content: &mut &[u8]) -> Option<u64> {
+    take(content).map(u64::from_be_bytes)
+}
+
+/// Reads `ListOrders`: after which place, and how many.
+pub(super) fn orders_page(
+    keys: &Keys,
+    caller: AccountId,
+    request: &v1::ListOrdersRequest,
+) -> Result<(Option<MonthPlace>, usize), Error> {
+    let mut found = Violations::default();
+    let size = found.check("page_size", page_size(request.page_size));
+    let place = opened(&request.page_token, &orders_seal(keys, caller), read_month);
+    let place = found.check("page_token", place);
+    place.zip(size).ok_or_else(|| found.into())
+}
+
+/// The token that goes on after `place`.
+pub(super) fn orders_token(keys: &Keys, caller: AccountId, place: MonthPlace) -> String {
+    let mut content = place.month.to_be_bytes().to_vec();
+    if let Some(key) = place.after {
+        content.extend_from_slice(&key.created_at.micros().to_be_bytes());
+        content.extend_from_slice(key.order_id.as_bytes());
+    }
+    orders_seal(keys, caller).seal(&content)
+}
+
+fn orders_seal(keys: &Keys, caller: AccountId) -> Seal<'_> {
+    Seal::new(keys, "page ListOrders").of(caller.as_bytes())
+}
+
+fn read_month(content: &mut &[u8]) -> Option<MonthPlace> {
+    let month = i32::from_be_bytes(take(content)?);
+    let after = if content.is_empty() {
+        None
+    } else {
+        Some(OrderKey {
+            created_at: Timestamp::from_micros(i64::from_be_bytes(take(content)?)),
+            order_id: read_order_id(content)?,
+        })
+    };
+    Some(MonthPlace { month, after })
+}
+
+/// A page of a drop's orders.
+#[derive(Debug)]
+pub(super) struct DropOrdersPage {
+    /// Whose orders.
+    pub(super) drop_id: DropId,
+    /// After which place; `None` = from the newest on.
+    pub(super) after: Option<SegmentPlace>,
+    /// Most orders wanted.
+    pub(super) size: usize,
+}
+
+/// Reads `ListDropOrders`.
+pub(super) fn drop_orders_page(
+    keys: &Keys,
+    caller: AccountId,
+    request: &v1::ListDropOrdersRequest,
+) -> Result<DropOrdersPage, Error> {
+    let mut found = Violations::default();
+    let drop_id: Option<DropId> = found.check("drop_id", fields::id(&request.drop_id));
+    let size = found.check("page_size", page_size(request.page_size));
+    let after = drop_id.and_then(|drop_id| {
+        let seal = drop_orders_seal(keys, caller, drop_id);
+        let after = opened(&request.page_token, &seal, read_segment);
+        found.check("page_token", after)
+    });
+    let page = (|| {
+        Some(DropOrdersPage {
+            drop_id: drop_id?,
+            after: after?,
+            size: size?,
+        })
+    })();
+    page.ok_or_else(|| found.into())
+}
+
+/// The token that goes on after `place`.
+pub(super) fn drop_orders_token(
+    keys: &Keys,
+    caller: AccountId,
+    drop_id: DropId,
+    place: SegmentPlace,
+) -> String {
+    let mut content = place.segment.to_be_bytes().to_vec();
+    if let Some(order_id) = place.after {
+        content.extend_from_slice(order_id.as_bytes());
+    }
+    drop_orders_seal(keys, caller, drop_id).seal(&content)
+}
+
+fn drop_orders_seal(keys: &Keys, caller: AccountId, drop_id: DropId) -> Seal<'_> {
+    Seal::new(keys, "page ListDropOrders")
+        .of(caller.as_bytes())
+        .of(drop_id.as_bytes())
+}
+
+fn read_segment(content: &mut &[u8]) -> Option<SegmentPlace> {
+    let segment = u64::from_be_bytes(take(content)?);
+    let after = if content.is_empty() {
+        None
+    } else {
+        Some(read_order_id(content)?)
+    };
+    Some(SegmentPlace { segment, after })
+}
+
+fn read_order_id(content: &mut &[u8]) -> Option<OrderId> {
+    take::<16>(content).and_then(|id| OrderId::from_slice(&id).ok())
+}
+
+/// What the token holds; `None` without a token.
+fn opened<T>(
+    token: &str,
+    seal: &Seal<'_>,
+    read: impl FnOnce(&mut &[u8]) -> Option<T>,
+) -> Result<Option<T>, &'static str> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let content = seal.open(token).ok_or(FORGED)?;
+    let mut content = content.as_slice();
+    let read = read(&mut content).filter(|_| content.is_empty());
+    read.map(Some).ok_or(FORGED)
 }
 
 fn page_size(size: i32) -> Result<usize, String> {
@@ -60,42 +201,59 @@ fn page_size(size: i32) -> Result<usize, String> {
     }
 }
 
-/// The token that goes on after record `seq`.
-pub(super) fn ledger_token(keys: &Keys, drop_id: DropId, seq: u64) -> String {
-    let mut token = Vec::with_capacity(TOKEN_BYTES);
-    token.push(VERSION);
-    token.extend_from_slice(&seq.to_be_bytes());
-    token.extend_from_slice(&mac(keys, drop_id, seq));
-    BASE64_URL_SAFE_NO_PAD.encode(token)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn next_seq(keys: &Keys, drop_id: DropId, token: &str) -> Result<u64, &'static str> {
-    const FORGED: &str = "must be a next_page_token of the same request";
-    if token.is_empty() {
-        return Ok(1);
-    }
-    if token.len() > TOKEN_BYTES * 2 {
-        return Err(FORGED);
-    }
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| FORGED)?;
-    let bytes: [u8; TOKEN_BYTES] = bytes.try_into().map_err(|_| FORGED)?;
-    let [VERSION, rest @ ..] = bytes else {
-        return Err(FORGED);
-    };
-    let (seq, sent) = rest.split_at(8);
-    let seq = u64::from_be_bytes(seq.try_into().map_err(|_| FORGED)?);
-    if bool::from(mac(keys, drop_id, seq).ct_eq(sent)) {
-        Ok(seq.saturating_add(1))
-    } else {
-        Err(FORGED)
-    }
-}
+    const ANN: AccountId = AccountId::new(uuid::Uuid::from_u128(1));
+    const BOB: AccountId = AccountId::new(uuid::Uuid::from_u128(2));
+    const ORDER: OrderId = OrderId::new(uuid::Uuid::from_u128(3));
 
-fn mac(keys: &Keys, drop_id: DropId, seq: u64) -> [u8; MAC_BYTES] {
-    let mut message = drop_id.as_bytes().to_vec();
-    message.extend_from_slice(&seq.to_be_bytes());
-    let full = keys.mac("page ListLedgerRecords", &message);
-    let mut short = [0; MAC_BYTES];
-    short.iter_mut().zip(full).for_each(|(to, from)| *to = from);
-    short
+    fn orders(page_token: &str) -> v1::ListOrdersRequest {
+        v1::ListOrdersRequest {
+            page_size: 0,
+            page_token: page_token.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_page_goes_on_where_its_token_says() {
+        let keys = Keys::generate().unwrap();
+        let key = OrderKey {
+            created_at: Timestamp::from_micros(-5),
+            order_id: ORDER,
+        };
+        for after in [None, Some(key)] {
+            let place = MonthPlace { month: -7, after };
+            let request = orders(&orders_token(&keys, ANN, place));
+            assert_eq!(
+                orders_page(&keys, ANN, &request).unwrap(),
+                (Some(place), 50)
+            );
+            assert!(orders_page(&keys, BOB, &request).is_err());
+        }
+        assert_eq!(
+            orders_page(&keys, ANN, &orders("")).unwrap(),
+            (None, PAGE_SIZE_DEFAULT)
+        );
+
+        let (drop_id, other) = (
+            DropId::new(uuid::Uuid::from_u128(4)),
+            DropId::new(uuid::Uuid::from_u128(5)),
+        );
+        for after in [None, Some(ORDER)] {
+            let place = SegmentPlace { segment: 9, after };
+            let page_token = drop_orders_token(&keys, ANN, drop_id, place);
+            let request = |drop_id: DropId| v1::ListDropOrdersRequest {
+                drop_id: drop_id.to_string(),
+                page_size: 500,
+                page_token: page_token.clone(),
+            };
+            let page = drop_orders_page(&keys, ANN, &request(drop_id)).unwrap();
+            assert_eq!((page.after, page.size), (Some(place), 200));
+            assert!(drop_orders_page(&keys, ANN, &request(other)).is_err());
+            assert!(drop_orders_page(&keys, BOB, &request(drop_id)).is_err());
+            assert!(orders_page(&keys, ANN, &orders(&page_token)).is_err());
+        }
+    }
 }

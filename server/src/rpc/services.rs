@@ -7,19 +7,23 @@ use livedrop_proto::v1::{
 use tonic::service::{Routes, RoutesBuilder};
 
 use super::{
-    account_service::AccountRpc, auth_service::AuthRpc, drop_service::DropRpc,
-    order_service::OrderRpc,
+    Limits, account_service::AccountRpc, auth_service::AuthRpc, drop_service::DropRpc,
+    order_service::OrderRpc, stream::Streams,
 };
 use crate::{service::Context, sized};
 
 /// What [`App`](super::App) serves.
 #[must_use]
-pub fn services(ctx: &Context) -> Routes {
+pub fn services(ctx: &Context, limits: &Limits) -> Routes {
     let mut routes = RoutesBuilder::default();
+    let streams = Streams::new(limits);
     let ctx = || ctx.clone();
     routes.add_service(sized!(AuthServiceServer::new(AuthRpc { ctx: ctx() })));
     routes.add_service(sized!(AccountServiceServer::new(AccountRpc { ctx: ctx() })));
     routes.add_service(sized!(DropServiceServer::new(DropRpc { ctx: ctx() })));
-    routes.add_service(sized!(OrderServiceServer::new(OrderRpc { ctx: ctx() })));
+    routes.add_service(sized!(OrderServiceServer::new(OrderRpc::new(
+        ctx(),
+        streams
+    ))));
     routes.routes()
 }

@@ -73,6 +73,27 @@ impl server::OrderService for Orders {
         Ok(Response::new(Default::default()))
     }
 
+    async fn cancel_order(
+        &self,
+        _: Request<v1::CancelOrderRequest>,
+    ) -> Result<Response<v1::CancelOrderResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn get_order(
+        &self,
+        _: Request<v1::GetOrderRequest>,
+    ) -> Result<Response<v1::GetOrderResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
+    async fn get_receipt(
+        &self,
+        _: Request<v1::GetReceiptRequest>,
+    ) -> Result<Response<v1::GetReceiptResponse>, Status> {
+        Ok(Response::new(Default::default()))
+    }
+
     async fn pay_order(
         &self,
         _: Request<v1::PayOrderRequest>,
@@ -101,34 +122,13 @@ impl server::OrderService for Orders {
         Ok(Response::new(Default::default()))
     }
 
-    type WatchOrderStream = futures::stream::Empty<Result<v1::WatchOrderResponse, Status>>;
+    type WatchOrderStream = stream::Frames<v1::WatchOrderResponse>;
 
     async fn watch_order(
         &self,
         _: Request<v1::WatchOrderRequest>,
     ) -> Result<Response<Self::WatchOrderStream>, Status> {
-        Ok(Response::new(futures::stream::empty()))
-    }
-
-    async fn cancel_order(
-        &self,
-        _: Request<v1::CancelOrderRequest>,
-    ) -> Result<Response<v1::CancelOrderResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
-    async fn get_order(
-        &self,
-        _: Request<v1::GetOrderRequest>,
-    ) -> Result<Response<v1::GetOrderResponse>, Status> {
-        Ok(Response::new(Default::default()))
-    }
-
-    async fn get_receipt(
-        &self,
-        _: Request<v1::GetReceiptRequest>,
-    ) -> Result<Response<v1::GetReceiptResponse>, Status> {
-        Ok(Response::new(Default::default()))
+        Err(status::unimplemented())
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Context, Error, Result, orders, refusals};
 use crate::{
     domain::{AccountId, DropId, OrderId, reason::Reason},
     ledger::{
-        OrderView, Terms,
+        LedgerError, OrderView, Terms,
         state::Order,
         watches::{OrderChanges, versions_after},
     },
@@ -129,11 +129,15 @@ async fn look(
     order_id: OrderId,
     time_left: Duration,
 ) -> Result<(OrderChanges, OrderView)> {
-    let opened = ctx.ledgers.ledger(drop_id).await;
-    let ledger = opened.map_err(|error| match refusals::no_answer(drop_id, error) {
-        error @ (Error::Overloaded { .. } | Error::Unavailable { .. }) => error,
-        _ => Error::not_found(Reason::OrderNotFound, "order", order_id),
-    })?;
+    let ledger = match ctx.ledgers.ledger(drop_id).await {
+        Ok(ledger) => ledger,
+        Err(LedgerError::NotFrozen(_) | LedgerError::UnknownDrop) => {
+            return Err(Error::not_found(Reason::OrderNotFound, "order", order_id));
+        }
+        Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
+            return Err(refusals::no_answer(drop_id, error));
+        }
+    };
     let changes = ledger.watch_order(order_id);
     let view = orders::from_fold(ctx, caller, drop_id, order_id, time_left).await?;
     Ok((changes, view))

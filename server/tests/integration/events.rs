@@ -1,4 +1,8 @@
 //! What follows a change of a row: its events, and the lists that it is in.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tests pick the kinds that they are about"
+)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -38,7 +38,7 @@ impl KeyExtractor for ByNetwork {
 
     fn extract<T>(&self, request: &Request<T>) -> Result<IpAddr, GovernorError> {
         let call = request.extensions().get::<Call>();
-        call.map(|call| call.peer.network())
+        call.map(|call| call.link.peer.network())
             .ok_or(GovernorError::UnableToExtractKey)
     }
 }
@@ -65,7 +65,7 @@ impl KeyExtractor for ByCaller {
         let account = call
             .caller()
             .map(|caller| CallerKey::Account(caller.account_id));
-        Ok(account.unwrap_or_else(|| CallerKey::Network(call.peer.network())))
+        Ok(account.unwrap_or_else(|| CallerKey::Network(call.link.peer.network())))
     }
 }
 

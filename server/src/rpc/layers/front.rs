@@ -16,7 +16,8 @@ use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
 
 use super::Stack;
 use crate::rpc::{
-    call::{Call, CorrelationId, Peer},
+    call::{Call, CorrelationId},
+    link::Link,
     policy,
 };
 
@@ -49,10 +50,10 @@ impl Front {
     /// Answers a request.
     pub(crate) fn answer(
         &self,
-        peer: Peer,
+        link: Arc<Link>,
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
-        let call = Call::new(peer, request.headers(), self.deadline_max);
+        let call = Call::new(link, request.headers(), self.deadline_max);
         let id = call.correlation_id.header();
         request.extensions_mut().insert(call);
         // Only browsers send an origin; the others are spared the headers for them.

@@ -24,7 +24,7 @@ use super::{
     unread::{Unread, Watched},
 };
 use crate::{
-    rpc::{App, call::Peer, layers::front::SharedFront, limits::Limits},
+    rpc::{App, call::Peer, layers::front::SharedFront, limits::Limits, link::Link},
     telemetry::names,
 };
 
@@ -132,9 +132,10 @@ impl Shared {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let unread = Unread::default();
+        let link = Arc::new(Link::new(peer, &self.stop));
         let service = ConnectionService {
             front: self.front.clone(),
-            peer,
+            link: link.clone(),
             unread: unread.clone(),
         };
         let mut connection = pin!(
@@ -164,6 +165,8 @@ impl Shared {
                 }
                 () = old.as_mut(), if grace.is_none() => {
                     connection.as_mut().graceful_shutdown();
+                    // Streams say goodbye; they would outlast any grace.
+                    link.ending.cancel();
                     grace = Some((Instant::now() + self.limits.connection_grace, "age"));
                 }
                 now = check.tick() => {
@@ -187,7 +190,7 @@ fn jittered(age: Duration) -> Duration {
 /// Answers the requests of one connection.
 struct ConnectionService {
     front: SharedFront,
-    peer: Peer,
+    link: Arc<Link>,
     unread: Unread,
 }
 
@@ -197,7 +200,7 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Future = BoxFuture<'static, Result<Response<Watched>, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let answer = self.front.answer(self.peer, request);
+        let answer = self.front.answer(self.link.clone(), request);
         let unread = self.unread.clone();
         Box::pin(async move { Ok(answer.await?.map(|body| unread.watch(body))) })
     }

@@ -16,7 +16,7 @@ use crate::{
         testing::{SimEnv, buyer_id},
     },
     projectors,
-    service::{Context, drops, orders, testing},
+    service::{Context, drops, order_payments, orders, testing},
     store::{
         SharedStore,
         accounts::Creator,
@@ -189,14 +189,14 @@ impl Shop {
 
     pub(crate) async fn refund(&self, drop_id: DropId, order_id: OrderId, restock: bool) {
         let drop = self.ctx.store.get_drop(drop_id).await.unwrap().unwrap();
-        let wish = orders::RefundOrder {
+        let wish = order_payments::RefundOrder {
             request_id: RequestId::new(self.ctx.env.uuid()),
             drop_id,
             order_id,
             reason: "broken".to_owned(),
             restock,
         };
-        orders::refund(&self.ctx, drop.creator_id, wish, PATIENCE)
+        order_payments::refund(&self.ctx, drop.creator_id, wish, PATIENCE)
             .await
             .unwrap();
     }

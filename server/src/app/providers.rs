@@ -1,0 +1,82 @@
+//! The payment providers that the settings name.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::StartError;
+use crate::{
+    config::{Config, PaymentProvider},
+    env::SharedEnv,
+    payments::{
+        Providers,
+        test::{Deliver, TestProvider},
+    },
+    service::{Context, webhooks},
+    web,
+};
+
+/// Providers, and what those that live in this process need.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) providers: Providers,
+    test: Option<Arc<TestProvider>>,
+}
+
+impl Chosen {
+    /// Opens the providers. The test provider reads its file: blocks for a moment.
+    pub(super) fn open(config: &Config, env: &SharedEnv) -> Result<Self, StartError> {
+        match config.payments.provider {
+            None => Ok(Self::default()),
+            Some(PaymentProvider::Test) => {
+                let opened = TestProvider::open(env.clone(), config.store.data.as_deref());
+                let test = Arc::new(opened.map_err(StartError::TestProvider)?);
+                Ok(Self {
+                    providers: Providers::new(vec![test.clone()]),
+                    test: Some(test),
+                })
+            }
+        }
+    }
+
+    /// Pages that providers in this process show to buyers.
+    pub(super) fn web(&self) -> Router {
+        match &self.test {
+            Some(test) => web::test_provider::router(test.clone()),
+            None => Router::new(),
+        }
+    }
+
+    /// From now on webhooks arrive, and buyers can be sent somewhere.
+    pub(super) fn begin(&self, ctx: &Context, endpoint: &str) {
+        if let Some(test) = &self.test {
+            test.set_public_url(endpoint.to_owned());
+            test.set_deliver(Arc::new(Here(ctx.clone())));
+        }
+    }
+
+    /// Ends what goes on in this process.
+    pub(super) async fn stop(&self) {
+        if let Some(test) = &self.test {
+            test.stop().await;
+        }
+    }
+}
+
+/// Hands the test provider's messages to the function that the HTTP route calls.
+#[derive(Debug)]
+struct Here(Context);
+
+#[async_trait]
+impl Deliver for Here {
+    async fn deliver(&self, provider: &'static str, headers: HeaderMap, body: Bytes) -> bool {
+        let received = webhooks::receive(&self.0, provider, &headers, &body).await;
+        if let Err(error) = &received {
+            tracing::warn!(provider, %error, "webhook not settled");
+        }
+        received.is_ok()
+    }
+}
