@@ -484,3 +484,7 @@ pub async fn records(
     }
     Ok(page)
 }
+
+#[cfg(test)]
+#[path = "drops_tests.rs"]
+mod tests;
