@@ -6,7 +6,7 @@ use crate::{
     auth,
     payments::{stripe::StripeConfigError, test},
     rpc,
-    store::embedded::OpenError,
+    store::{StoreError, embedded::OpenError},
 };
 
 /// Why a server does not start.
@@ -33,6 +33,14 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(OpenError),
+    /// The store can't be read.
+    #[error("can't read the store")]
+    Unreadable(#[from] StoreError),
+    /// A rebuild was cut off.
+    #[error(
+        "rows are missing in the store: `livedrop rebuild` was cut off; run it again, to its end"
+    )]
+    HalfRebuilt,
     /// Keys or passwords can't be used.
     #[error(transparent)]
     Auth(#[from] auth::SetupError),
