@@ -20,5 +20,6 @@ mod orders;
 mod payments;
 mod process;
 mod proofs;
+mod recovery;
 mod restarts;
 mod watch;
