@@ -17,7 +17,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use stage::Stage;
 
 /// Servers that run at the same time: most of them wait.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 40;
 
 /// What is played at the same time.
 struct Scenarios {
@@ -27,7 +27,7 @@ struct Scenarios {
 
 impl Scenarios {
     /// Plays a scenario in which the server dies at `crash` (`app/crash_point.rs`), or when the play kills it.
-    fn add<F: Future<Output = ()> + Send>(
+    fn add<F: Future<Output = Stage> + Send>(
         &mut self,
         about: &str,
         crash: &str,
@@ -39,8 +39,12 @@ impl Scenarios {
             let _seat = seats.acquire_owned().await.unwrap();
             let begun_at = Instant::now();
             let stage = Stage::begin(name.clone(), crash).await;
-            play(stage).await;
-            format!("{name}: {:.1} s", begun_at.elapsed().as_secs_f64())
+            let stage = play(stage).await;
+            format!(
+                "{name}: right after {:.1} s, played in {:.1} s",
+                stage.right_after.as_secs_f64(),
+                begun_at.elapsed().as_secs_f64()
+            )
         });
     }
 }

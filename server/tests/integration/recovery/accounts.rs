@@ -39,7 +39,7 @@ pub(super) fn add(scenarios: &mut Scenarios) {
     }
 }
 
-async fn signs_up(mut stage: Stage, is_there: bool, lost: usize) {
+async fn signs_up(mut stage: Stage, is_there: bool, lost: usize) -> Stage {
     let request = sign_up_request();
     let client = stage.stranger();
     stage
@@ -71,9 +71,10 @@ async fn signs_up(mut stage: Stage, is_there: bool, lost: usize) {
     assert_eq!(reason(refused), "EMAIL_TAKEN", "{}", stage.name);
     stage.begins_anew();
     stage.ends_right().await;
+    stage
 }
 
-async fn becomes_creator(mut stage: Stage, lost: usize) {
+async fn becomes_creator(mut stage: Stage, lost: usize) -> Stage {
     let client = stage.person(End::NoOrder).await;
     let request = profile_request();
     stage
@@ -89,4 +90,5 @@ async fn becomes_creator(mut stage: Stage, lost: usize) {
     assert!(made.is_some(), "{}", stage.name);
     stage.begins_anew();
     stage.ends_right().await;
+    stage
 }

@@ -12,7 +12,6 @@ use super::{
 use crate::harness::{after, drop_request, item};
 
 pub(super) fn add(scenarios: &mut Scenarios) {
-    // The third request id: two sign up before.
     for crash in ["after PutIntent Drop", "after PutDropTime"] {
         scenarios.add("schedule", crash, |stage| schedules(stage, 0));
     }
@@ -45,7 +44,7 @@ async fn ask(
     Ok(creator.schedule_drop(request.clone()).await?.drop.unwrap())
 }
 
-async fn schedules(mut stage: Stage, count: usize) {
+async fn schedules(mut stage: Stage, count: usize) -> Stage {
     let creator = stage.creator().await;
     let request = drop_request(vec![item(1_250, 100)]);
     stage
@@ -53,7 +52,6 @@ async fn schedules(mut stage: Stage, count: usize) {
         .await;
     stage.restarts().await;
     stage.drops.count = count;
-    stage.lost_changes = 1 - count;
     stage.ends_right_within(TEN_SECONDS).await;
     // The same call finds the drop, or makes it.
     stage.restarts().await;
@@ -65,12 +63,14 @@ async fn schedules(mut stage: Stage, count: usize) {
         found.drop_id
     );
     stage.drops.count = 1;
+    stage.drop_ids.insert(found.drop_id.parse().unwrap());
     stage.begins_anew();
     stage.ends_right().await;
+    stage
 }
 
 /// Without anybody asking for it.
-async fn opens_and_ends(mut stage: Stage) {
+async fn opens_and_ends(mut stage: Stage) -> Stage {
     let creator = stage.creator().await;
     let request = v1::ScheduleDropRequest {
         opens_at: after(Duration::from_secs(3)),
@@ -85,4 +85,5 @@ async fn opens_and_ends(mut stage: Stage) {
     stage
         .ends_right_within(TEN_SECONDS + Duration::from_secs(6))
         .await;
+    stage
 }

@@ -17,9 +17,12 @@ const SLOW: Duration = Duration::from_secs(15);
 const HOLD: Duration = Duration::from_secs(30);
 
 pub(super) fn add(scenarios: &mut Scenarios) {
-    for crash in ["after Append HELD", "before Append RELEASED"] {
-        scenarios.add("nobody pays", crash, nobody_pays);
-    }
+    scenarios.add("nobody pays", "after Append HELD", |stage| {
+        nobody_pays(stage, HOLD + TEN_SECONDS)
+    });
+    scenarios.add("nobody pays", "before Append RELEASED", |stage| {
+        nobody_pays(stage, TEN_SECONDS)
+    });
     scenarios.add("slow", "", |stage| paid_while_down(stage, "pm_test_slow"));
     scenarios.add("late", "", |stage| paid_while_down(stage, "pm_test_late"));
     for crash in [
@@ -86,7 +89,7 @@ pub(super) fn add(scenarios: &mut Scenarios) {
     }
 }
 
-async fn buys(mut stage: Stage, token: &'static str, end: End) {
+async fn buys(mut stage: Stage, token: &'static str, end: End) -> Stage {
     let (_, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(end).await;
     stage
@@ -94,9 +97,10 @@ async fn buys(mut stage: Stage, token: &'static str, end: End) {
         .await;
     stage.restarts().await;
     stage.ends_right().await;
+    stage
 }
 
-async fn dies_twice(mut stage: Stage) {
+async fn dies_twice(mut stage: Stage) -> Stage {
     let (_, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(End::Is(Paid)).await;
     stage
@@ -105,10 +109,11 @@ async fn dies_twice(mut stage: Stage) {
     stage.restarts_and_dies().await;
     stage.restarts().await;
     stage.ends_right().await;
+    stage
 }
 
 /// One never tried, one was declined: both holds expire, though nobody asks for the drop any more.
-async fn nobody_pays(mut stage: Stage) {
+async fn nobody_pays(mut stage: Stage, within: Duration) -> Stage {
     let creator = stage.creator().await;
     let hold_duration = Some(HOLD.try_into().unwrap());
     let request = v1::ScheduleDropRequest {
@@ -127,11 +132,12 @@ async fn nobody_pays(mut stage: Stage) {
         })
         .await;
     stage.restarts().await;
-    stage.ends_right_within(HOLD + TEN_SECONDS).await;
+    stage.ends_right_within(within).await;
+    stage
 }
 
 /// The provider captures while the server is down or just back.
-async fn paid_while_down(mut stage: Stage, token: &'static str) {
+async fn paid_while_down(mut stage: Stage, token: &'static str) -> Stage {
     let (_, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(End::Is(Paid)).await;
     let bought = async {
@@ -144,10 +150,11 @@ async fn paid_while_down(mut stage: Stage, token: &'static str) {
     stage.kill().await;
     stage.restarts().await;
     stage.ends_right_within(SLOW + TEN_SECONDS).await;
+    stage
 }
 
 /// The buyer is on the provider's page while the server dies.
-async fn approves_after_the_restart(mut stage: Stage) {
+async fn approves_after_the_restart(mut stage: Stage) -> Stage {
     let (_, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(End::Is(ActionRequired)).await;
     if stage.name.contains("[]") {
@@ -169,10 +176,11 @@ async fn approves_after_the_restart(mut stage: Stage) {
     approve(stage.endpoint(), &orders[0].action_url).await;
     stage.begins_anew();
     stage.ends_right().await;
+    stage
 }
 
 /// The buyer has approved, and the server dies of what follows.
-async fn approves_before_the_restart(mut stage: Stage) {
+async fn approves_before_the_restart(mut stage: Stage) -> Stage {
     let (_, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(End::Is(Paid)).await;
     let order = buy(&buyer, &drop, "pm_test_3ds").await.unwrap();
@@ -190,4 +198,5 @@ async fn approves_before_the_restart(mut stage: Stage) {
         .await;
     stage.restarts().await;
     stage.ends_right().await;
+    stage
 }

@@ -60,7 +60,7 @@ pub(super) fn add(scenarios: &mut Scenarios) {
     }
 }
 
-async fn refunds(mut stage: Stage, token: &'static str, end: End, twice: bool) {
+async fn refunds(mut stage: Stage, token: &'static str, end: End, twice: bool) -> Stage {
     let (creator, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(end).await;
     let order = buy(&buyer, &drop, token).await.unwrap();
@@ -70,10 +70,11 @@ async fn refunds(mut stage: Stage, token: &'static str, end: End, twice: bool) {
     }
     stage.restarts().await;
     stage.ends_right().await;
+    stage
 }
 
 /// A drop with orders in every state is cancelled.
-async fn cancels(mut stage: Stage, is_done: bool) {
+async fn cancels(mut stage: Stage, is_done: bool) -> Stage {
     let (creator, drop) = stage.drop_of_a_creator().await;
     let end = |done, not_done| if is_done { End::Is(done) } else { not_done };
     let mut people = Vec::new();
@@ -100,10 +101,11 @@ async fn cancels(mut stage: Stage, is_done: bool) {
     stage.dies(cancel_drop(&creator, &drop)).await;
     stage.restarts().await;
     stage.ends_right().await;
+    stage
 }
 
 /// The provider said failed, the drop is cancelled, and then the provider captures all the same.
-async fn captured_late(mut stage: Stage) {
+async fn captured_late(mut stage: Stage) -> Stage {
     let (creator, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(End::Is(Refunded)).await;
     stage.drops.state = DropState::Cancelled;
@@ -111,4 +113,5 @@ async fn captured_late(mut stage: Stage) {
     stage.dies(cancel_drop(&creator, &drop)).await;
     stage.restarts().await;
     stage.ends_right().await;
+    stage
 }

@@ -6,7 +6,7 @@ use super::{
     Scenarios,
     stage::{End, Stage, buy},
 };
-use crate::harness::open_drop;
+use crate::harness::{drop_request, item};
 
 pub(super) fn add(scenarios: &mut Scenarios) {
     for crash in [
@@ -36,19 +36,16 @@ pub(super) fn add(scenarios: &mut Scenarios) {
 }
 
 /// Buyers come one after the other until the server dies; it may die when the drop opens.
-async fn buys_on(mut stage: Stage, twice: bool) {
+async fn buys_on(mut stage: Stage, twice: bool) -> Stage {
     let creator = stage.creator().await;
     let mut buyers = Vec::new();
     for _ in 0..6 {
         buyers.push(stage.person(End::IsIfAny(Paid)).await);
     }
-    // Of a drop whose answer is lost nobody buys.
-    let opened = tokio::spawn(async move { open_drop(&creator, &[(1_250, 100)]).await });
     stage
         .dies(async {
-            let Ok(drop) = opened.await else {
-                return Ok(());
-            };
+            let request = drop_request(vec![item(1_250, 100)]);
+            let drop = creator.schedule_drop(request).await?.drop.unwrap();
             for buyer in &buyers {
                 buy(buyer, &drop, "pm_test_ok").await?;
             }
@@ -60,4 +57,5 @@ async fn buys_on(mut stage: Stage, twice: bool) {
     }
     stage.restarts().await;
     stage.ends_right().await;
+    stage
 }

@@ -1,6 +1,7 @@
 //! What a scenario plays on: a server in a process of its own that dies and comes back, the people who use it, and what must come of them.
 
 use std::{
+    collections::BTreeSet,
     os::unix::process::ExitStatusExt as _,
     path::Path,
     time::{Duration, Instant},
@@ -8,7 +9,7 @@ use std::{
 
 use livedrop::{Client, Error, RetryPolicy, v1};
 use livedrop_server::{
-    domain::{AccountId, order::OrderState},
+    domain::{AccountId, DropId, order::OrderState},
     store::projections::DropState,
 };
 use tempfile::TempDir;
@@ -67,8 +68,12 @@ pub(super) struct Stage {
     restarted_at: Instant,
     pub(super) people: Vec<Person>,
     pub(super) drops: DropEnd,
-    /// Changes that were announced and died before they were made: their intents stay for a while.
+    /// Those that a dead server left.
+    pub(super) drop_ids: BTreeSet<DropId>,
+    /// Changes of accounts that were announced and died before they were made: their intents stay for ten minutes.
     pub(super) lost_changes: usize,
+    /// How long it took until all had ended right.
+    pub(super) right_after: Duration,
 }
 
 impl Stage {
@@ -85,7 +90,9 @@ impl Stage {
             restarted_at: Instant::now(),
             people: Vec::new(),
             drops,
+            drop_ids: BTreeSet::new(),
             lost_changes: 0,
+            right_after: Duration::ZERO,
         };
         stage.start(true).await;
         stage
@@ -180,6 +187,7 @@ impl Stage {
 
     /// The server comes back, and does not die any more.
     pub(super) async fn restarts(&mut self) {
+        self.drop_ids.extend(ends::drop_ids(self.data()).await);
         self.start(false).await;
     }
 
@@ -196,7 +204,7 @@ impl Stage {
 
     /// Looks, without disturbing anything, until all has ended as expected. Then nothing may be missing in the store either, and every
     /// read must say the same.
-    pub(super) async fn ends_right(mut self) {
+    pub(super) async fn ends_right(&mut self) {
         self.ends_right_within(TEN_SECONDS).await;
     }
 
@@ -217,12 +225,14 @@ impl Stage {
     }
 
     /// Looks until all orders have ended as expected.
-    pub(super) async fn seen_right_within(&self, within: Duration) {
-        while let Err(why) = ends::seen(self).await {
+    pub(super) async fn seen_right_within(&mut self, within: Duration) {
+        let remote = ends::remote(self).await;
+        while let Err(why) = ends::seen(self, &remote).await {
             let waited = self.restarted_at.elapsed();
             assert!(waited < within, "{}: after {waited:?}: {why}", self.name);
             tokio::time::sleep(LOOK_EVERY).await;
         }
+        self.right_after = self.right_after.max(self.restarted_at.elapsed());
     }
 }
 
