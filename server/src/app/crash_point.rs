@@ -195,3 +195,33 @@ impl Provider for Watched {
         self.inner.verify_webhook(headers, body, now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_read_and_nonsense_is_not() {
+        let point: CrashPoint = "after Append SOLD:2".parse().unwrap();
+        assert_eq!(point.moment, Moment::After);
+        assert_eq!(point.what, "Append");
+        assert_eq!(point.detail.as_deref(), Some("SOLD"));
+        assert_eq!(point.left.into_inner(), 2);
+        for nonsense in ["", "after", "during Append", "after Append:x"] {
+            assert!(nonsense.parse::<CrashPoint>().is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn only_the_point_itself_counts() {
+        let point: CrashPoint = "before PutCheckpoint orders:2".parse().unwrap();
+        let pass = |moment, method, consumer| {
+            point.observe(moment, method, Subject::Consumer(consumer));
+            point.left.load(Ordering::SeqCst)
+        };
+        assert_eq!(pass(Moment::After, Method::PutCheckpoint, "orders"), 2);
+        assert_eq!(pass(Moment::Before, Method::PutOrders, "orders"), 2);
+        assert_eq!(pass(Moment::Before, Method::PutCheckpoint, "drops"), 2);
+        assert_eq!(pass(Moment::Before, Method::PutCheckpoint, "orders"), 1);
+    }
+}

@@ -13,7 +13,7 @@ use livedrop_server::{
     domain::{AccountId, DropId, OrderId, id::SHARDS, order::OrderState},
     env::{Env as _, SystemEnv},
     ledger::{
-        DropView, Event, StockState,
+        DropView, Entry, Event, StockState,
         rows::SEGMENT,
         state::{Order, Phase},
         verify,
@@ -78,9 +78,11 @@ async fn fold(store: &dyn LedgerStore, drop_ids: &BTreeSet<DropId>) -> Seen<Vec<
     let mut ledgers = Vec::new();
     for drop_id in drop_ids.iter().copied() {
         let mut ids: Vec<OrderId> = Vec::new();
-        let held = |entry: &livedrop_server::ledger::Entry| match entry.event {
-            Event::Held { order_id, .. } => Some(order_id),
-            _ => None,
+        let held = |entry: &Entry| {
+            let Event::Held { order_id, .. } = entry.event else {
+                return None;
+            };
+            Some(order_id)
         };
         let report = verify::verify(store, drop_id, |_, entries| {
             ids.extend(entries.iter().filter_map(held));
@@ -115,7 +117,7 @@ fn right(stage: &Stage, ledgers: &[Folded]) -> Seen {
         }
         for attempt in state.unfinished() {
             let order = state.order(attempt.order_id).ok_or("no order")?;
-            same("open", &order.state, &OrderState::ActionRequired)?;
+            same("unfinished", &order.state, &OrderState::ActionRequired)?;
         }
         let has_open = orders.iter().any(|order| is_held(order.state));
         if state.phase().is_over() && !has_open {
@@ -135,7 +137,8 @@ fn right(stage: &Stage, ledgers: &[Folded]) -> Seen {
         same("one order at most", &theirs.count(), &0)?;
         as_expected(found.map(|order| &***order), person.end)?;
     }
-    money(stage, &orders)
+    money(stage, &orders)?;
+    webhooks(stage)
 }
 
 fn as_expected(order: Option<&Order>, end: End) -> Seen {
@@ -166,6 +169,25 @@ fn money(stage: &Stage, orders: &[&Arc<Order>]) -> Seen {
     let paid = orders.iter().filter(|it| it.state == OrderState::Paid);
     let owed: BTreeMap<OrderId, i64> = paid.map(|it| (it.order_id, it.total_minor)).collect();
     same("money", &kept, &owed)
+}
+
+/// Whatever the provider had to tell was taken, if perhaps only by the server that came back.
+fn webhooks(stage: &Stage) -> Seen {
+    let file = std::fs::read_to_string(stage.data().join(FILE_NAME)).map_err(told)?;
+    let mut owed: BTreeSet<String> = BTreeSet::new();
+    // The last line may be half written.
+    for line in file.lines().filter(|line| line.ends_with('}')) {
+        let line: serde_json::Value = serde_json::from_str(line).map_err(told)?;
+        let Some(event) = line["event"].as_str() else {
+            continue;
+        };
+        if line["fact"] == "webhook_delivered" {
+            owed.remove(event);
+        } else {
+            owed.insert(event.to_owned());
+        }
+    }
+    same("webhooks owed", &owed.len(), &0)
 }
 
 const fn is_held(state: OrderState) -> bool {

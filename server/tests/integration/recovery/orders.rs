@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use livedrop::v1;
-use livedrop_server::domain::order::OrderState::{ActionRequired, Expired, Paid};
+use livedrop_server::domain::order::OrderState::{ActionRequired, Expired, Held, Paid};
 
 use super::{
     Scenarios,
-    stage::{End, Stage, TEN_SECONDS, approve, buy},
+    stage::{End, Stage, TEN_SECONDS, approve, begins_to_buy, buy, pay},
 };
 use crate::harness::{drop_request, eventually, get_order, item, schedule};
 
@@ -23,6 +23,9 @@ pub(super) fn add(scenarios: &mut Scenarios) {
     scenarios.add("nobody pays", "before Append RELEASED", |stage| {
         nobody_pays(stage, TEN_SECONDS)
     });
+    for crash in ["before Append SOLD_LATE", "after Append SOLD_LATE"] {
+        scenarios.add("captured after the hold", crash, captured_after_the_hold);
+    }
     scenarios.add("slow", "", |stage| paid_while_down(stage, "pm_test_slow"));
     scenarios.add("late", "", |stage| paid_while_down(stage, "pm_test_late"));
     for crash in [
@@ -80,6 +83,12 @@ pub(super) fn add(scenarios: &mut Scenarios) {
     ] {
         scenarios.add("3ds, approved", crash, approves_before_the_restart);
     }
+    scenarios.add("paid later", "before Append PAYMENT_STARTED", |stage| {
+        pays_later(stage, End::Is(Held))
+    });
+    scenarios.add("paid later", "after Append PAYMENT_STARTED", |stage| {
+        pays_later(stage, End::Is(Paid))
+    });
     for crash in [
         "before provider.start",
         "after provider.start",
@@ -114,13 +123,7 @@ async fn dies_twice(mut stage: Stage) -> Stage {
 
 /// One never tried, one was declined: both holds expire, though nobody asks for the drop any more.
 async fn nobody_pays(mut stage: Stage, within: Duration) -> Stage {
-    let creator = stage.creator().await;
-    let hold_duration = Some(HOLD.try_into().unwrap());
-    let request = v1::ScheduleDropRequest {
-        hold_duration,
-        ..drop_request(vec![item(1_250, 100)])
-    };
-    let drop = schedule(&creator, request).await;
+    let drop = short_holds(&mut stage).await;
     let silent = stage.person(End::Is(Expired)).await;
     let poor = stage.person(End::IsIfAny(Expired)).await;
     stage
@@ -136,17 +139,46 @@ async fn nobody_pays(mut stage: Stage, within: Duration) -> Stage {
     stage
 }
 
+/// A drop that holds units as briefly as may be.
+async fn short_holds(stage: &mut Stage) -> v1::Drop {
+    let creator = stage.creator().await;
+    let request = v1::ScheduleDropRequest {
+        hold_duration: Some(HOLD.try_into().unwrap()),
+        ..drop_request(vec![item(1_250, 100)])
+    };
+    schedule(&creator, request).await
+}
+
+/// The provider says failed, the hold ends, and then the provider captures: units are left, so the order is sold.
+async fn captured_after_the_hold(mut stage: Stage) -> Stage {
+    let drop = short_holds(&mut stage).await;
+    let buyer = stage.person(End::Is(Paid)).await;
+    let order = buy(&buyer, &drop, "").await.unwrap();
+    // Holds end 2 s after their time, and payments are taken as long. The capture comes 3 s after the payment's start.
+    let payable = HOLD + Duration::from_millis(300);
+    tokio::time::sleep(payable).await;
+    stage.dies(pay(&buyer, &order, "pm_test_late")).await;
+    stage.restarts().await;
+    stage.ends_right().await;
+    stage
+}
+
+/// The hold and the payment come by two calls.
+async fn pays_later(mut stage: Stage, end: End) -> Stage {
+    let (_, drop) = stage.drop_of_a_creator().await;
+    let buyer = stage.person(end).await;
+    let order = buy(&buyer, &drop, "").await.unwrap();
+    stage.dies(pay(&buyer, &order, "pm_test_ok")).await;
+    stage.restarts().await;
+    stage.ends_right().await;
+    stage
+}
+
 /// The provider captures while the server is down or just back.
 async fn paid_while_down(mut stage: Stage, token: &'static str) -> Stage {
     let (_, drop) = stage.drop_of_a_creator().await;
     let buyer = stage.person(End::Is(Paid)).await;
-    let bought = async {
-        let _ = buy(&buyer, &drop, token).await;
-    };
-    tokio::select! {
-        () = bought => {}
-        () = tokio::time::sleep(Duration::from_secs(1)) => {}
-    }
+    begins_to_buy(&buyer, &drop, token).await;
     stage.kill().await;
     stage.restarts().await;
     stage.ends_right_within(SLOW + TEN_SECONDS).await;

@@ -7,7 +7,7 @@ use livedrop_server::{
 
 use super::{
     Scenarios,
-    stage::{End, Stage, buy, cancel_drop, refund},
+    stage::{End, Stage, begins_to_buy, buy, cancel_drop, refund},
 };
 
 pub(super) fn add(scenarios: &mut Scenarios) {
@@ -93,10 +93,7 @@ async fn cancels(mut stage: Stage, is_done: bool) -> Stage {
     if is_done {
         stage.drops.state = DropState::Cancelled;
         let slow = stage.person(End::Is(Cancelled)).await;
-        let drop = drop.clone();
-        // Its answer comes after 8 s; until then the hold is there.
-        tokio::spawn(async move { buy(&slow, &drop, "pm_test_slow").await });
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        begins_to_buy(&slow, &drop, "pm_test_slow").await;
     }
     stage.dies(cancel_drop(&creator, &drop)).await;
     stage.restarts().await;

@@ -21,7 +21,7 @@ use tokio::{
 
 use super::ends;
 use crate::{
-    harness::{open_drop, order_request, profile_request, request_id, sign_up_request},
+    harness::{eventually, open_drop, order_request, profile_request, request_id, sign_up_request},
     process::{Process, livedrop},
 };
 
@@ -259,6 +259,28 @@ pub(super) async fn buy(buyer: &Client, drop: &v1::Drop, token: &str) -> Result<
         ..order_request(drop, &[(0, 1)])
     };
     Ok(buyer.place_order(request).await?.order.unwrap())
+}
+
+/// Buys by something that takes its time; returns when the order is there, not when it is answered.
+pub(super) async fn begins_to_buy(buyer: &Client, drop: &v1::Drop, token: &'static str) {
+    let (client, drop) = (buyer.clone(), drop.clone());
+    tokio::spawn(async move { buy(&client, &drop, token).await });
+    let listed = || async {
+        let answer = buyer.list_orders(v1::ListOrdersRequest::default()).await;
+        (!answer.unwrap().orders.is_empty()).then_some(())
+    };
+    eventually(listed).await;
+}
+
+pub(super) async fn pay(buyer: &Client, order: &v1::Order, token: &str) -> Result<(), Error> {
+    let request = v1::PayOrderRequest {
+        request_id: request_id(),
+        drop_id: order.drop_id.clone(),
+        order_id: order.order_id.clone(),
+        payment_method: token.into(),
+        retry_count: 0,
+    };
+    buyer.pay_order(request).await.map(drop)
 }
 
 pub(super) async fn refund(creator: &Client, order: &v1::Order) -> Result<(), Error> {
