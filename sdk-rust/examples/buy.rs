@@ -46,10 +46,14 @@ async fn main() -> Result<()> {
     let wish = v1::PlaceOrderRequest {
         drop_id: drop_id.clone(),
         lines: vec![line],
+        payment_method: "pm_test_ok".into(),
         ..Default::default()
     };
     let order = client.place_order(wish).await?.order.context("no order")?;
-    println!("order {} is {:?}", order.order_id, order.state());
+    let mut watch = client.watch_order(&drop_id, &order.order_id).until_final();
+    while let Some(order) = watch.next().await? {
+        println!("order {} is {:?}", order.order_id, order.state());
+    }
 
     let asked = v1::GetReceiptRequest {
         drop_id: drop_id.clone(),

@@ -6,6 +6,7 @@ pub mod context;
 pub mod drops;
 pub mod error;
 pub mod order_lists;
+pub mod order_payments;
 pub mod order_watch;
 pub mod orders;
 mod refusals;

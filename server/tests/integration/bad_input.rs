@@ -1,5 +1,7 @@
 //! What bad input gets: INVALID_ARGUMENT with all violations at once, and nothing half done.
 
+mod orders;
+
 use std::time::Duration;
 
 use livedrop::{Code, Error, v1};
@@ -101,6 +103,7 @@ async fn all_violations_come_at_once() {
     request.request_id.clear();
     request.retry_count = -1;
     request.expected_total = price("eur", 5);
+    request.payment_method = "4242 4242 4242 4242".into();
     // The SDK fills an empty request id, so the raw call is made here.
     let mut raw = tonic::Request::new(request);
     creator.authorize(&mut raw).await;
@@ -111,6 +114,7 @@ async fn all_violations_come_at_once() {
         "lines[0].quantity",
         "lines[2].item_id",
         "lines[2].quantity",
+        "payment_method",
         "request_id",
         "retry_count",
     ];

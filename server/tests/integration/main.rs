@@ -22,4 +22,5 @@ mod process;
 mod proofs;
 mod recovery;
 mod restarts;
+mod stripe;
 mod watch;

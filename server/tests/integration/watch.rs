@@ -8,6 +8,8 @@ use livedrop::{
     tonic::{Request, Status, Streaming},
     v1::{self, GoodbyeReason, OrderState, watch_order_response::Frame},
 };
+use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic_types::StatusExt as _;
 
 use crate::harness::{
@@ -33,9 +35,9 @@ async fn next(frames: &mut Frames) -> (String, Frame) {
     loop {
         let frame = frames.message().await.unwrap().expect("the stream goes on");
         assert!(frame.server_time.is_some() && !frame.resume_token.is_empty());
-        match frame.frame.unwrap() {
-            Frame::Heartbeat(_) => {}
-            told => return (frame.resume_token, told),
+        let told = frame.frame.unwrap();
+        if !matches!(told, Frame::Heartbeat(_)) {
+            return (frame.resume_token, told);
         }
     }
 }
@@ -258,6 +260,43 @@ async fn streams_and_connections_have_an_age() {
         assert_eq!(watch.next().await.unwrap(), None);
         server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_browsers_stream_is_whole_and_ends_sooner() {
+    let server =
+        Server::start_with(|config| config.limits.watch_age_web = Duration::from_millis(200)).await;
+    let (creator, ann) = (server.creator().await, server.person().await);
+    let drop = open_drop(&creator, &[(100, 5)]).await;
+    let order = place(&ann, &drop, &[(0, 1)]).await.unwrap();
+    let message = v1::WatchOrderRequest {
+        drop_id: order.drop_id.clone(),
+        order_id: order.order_id.clone(),
+        resume_token: String::new(),
+    };
+    let message = message.encode_to_vec();
+    let token = ann.tokens().unwrap().access_token;
+    let length = u32::try_from(message.len()).unwrap();
+    let head = format!(
+        "POST /livedrop.v1.OrderService/WatchOrder HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         content-type: application/grpc-web+proto\r\nauthorization: Bearer {token}\r\n\
+         content-length: {}\r\n\r\n\0",
+        message.len() + 5
+    );
+    let request = [head.as_bytes(), &length.to_be_bytes(), &message].concat();
+    let address = server.endpoint().replace("http://", "");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(&request).await.unwrap();
+    let mut answer = Vec::new();
+    let reading = stream.read_to_end(&mut answer);
+    let read = tokio::time::timeout(Duration::from_secs(10), reading).await;
+    read.expect("it ends by itself").unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.contains(&order.order_id) && answer.contains("grpc-status:0"),
+        "{answer}"
+    );
+    server.stop().await;
 }
 
 #[tokio::test]

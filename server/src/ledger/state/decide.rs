@@ -103,7 +103,7 @@ impl StockState {
                 order_id,
                 attempt,
                 report,
-            } => self.report(*call, (*order_id, *attempt), report),
+            } => self.report(*call, (*order_id, *attempt), report, now),
             Command::GetAttempt { order_id, attempt } => {
                 match self.attempts.get(&(*order_id, *attempt)) {
                     Some(_) => Decision::done(Outcome::Attempt(*order_id, *attempt)),
@@ -386,7 +386,7 @@ const fn over(reason: CloseReason) -> Refusal {
 }
 
 /// What the lines cost. Saturates: the limits on prices and quantities keep it far from there.
-fn total(terms: &Terms, lines: &[Line]) -> Result<i64, Refusal> {
+pub(super) fn total(terms: &Terms, lines: &[Line]) -> Result<i64, Refusal> {
     lines.iter().try_fold(0_i64, |total, line| {
         let item = terms
             .item(line.item_id)

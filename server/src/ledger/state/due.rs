@@ -133,7 +133,7 @@ impl StockState {
             .map(|(order_id, ())| self.orders.get(order_id));
         let owed: Vec<_> = owed
             .flatten()
-            .take(len_max.saturating_sub(entries.len()) / 2)
+            .take(len_max.saturating_sub(entries.len()).div_ceil(2))
             .cloned()
             .collect();
         for order in owed {

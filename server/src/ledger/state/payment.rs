@@ -35,7 +35,8 @@ impl StockState {
                     it.waits += 1;
                     Ok(())
                 })?;
-                let url = (!action_url.is_empty()).then(|| Arc::from(action_url.as_str()));
+                let must_act = *reason == WaitReason::ActionRequired && !action_url.is_empty();
+                let url = must_act.then(|| Arc::from(action_url.as_str()));
                 self.change_order(*order_id, at, |order| {
                     order.state = waiting(*reason);
                     order.action_url = url;
@@ -187,15 +188,29 @@ impl StockState {
         }
         let next = AttemptState::Refunding { is_stray };
         match order.state {
-            _ if is_stray => return self.leave_failed(key, next),
+            OrderState::Paid if was_paid && is_stray => return Err(NO_SUCH_EDGE),
             OrderState::Paid if was_paid && key.1 == 0 => {} // nothing was paid
             OrderState::Paid if was_paid => self.change_attempt(key, to(next))?,
-            OrderState::Expired | OrderState::Cancelled => self.leave_failed(key, next)?,
+            OrderState::PaymentPending
+            | OrderState::ActionRequired
+            | OrderState::PaymentUnknown
+            | OrderState::Paid
+            | OrderState::RefundPending
+            | OrderState::Refunded
+                if is_stray =>
+            {
+                return self.leave_failed(key, next);
+            }
+            OrderState::Expired | OrderState::Cancelled if !is_stray => {
+                self.leave_failed(key, next)?;
+            }
             OrderState::Held
             | OrderState::PaymentPending
             | OrderState::ActionRequired
             | OrderState::PaymentUnknown
             | OrderState::Paid
+            | OrderState::Cancelled
+            | OrderState::Expired
             | OrderState::RefundPending
             | OrderState::Refunded => return Err(NO_SUCH_EDGE),
         }
@@ -219,7 +234,8 @@ impl StockState {
         is_stray: bool,
         at: Position,
     ) -> Result<(), FoldError> {
-        if key.1 > 0 {
+        let was_free = key.1 == 0 && !is_stray && self.known(key.0)?.total_minor == 0;
+        if !was_free {
             self.change_attempt(key, |it| {
                 if it.state != (AttemptState::Refunding { is_stray }) {
                     return Err(illegal("Refunded", "the attempt is not being refunded"));

@@ -3,7 +3,7 @@
 use super::{
     FoldError, StockState,
     apply::illegal,
-    decide::ATTEMPTS_APART,
+    decide::{ATTEMPTS_APART, total},
     due::EXPIRY_GRACE,
     model::{Phase, Position},
 };
@@ -19,7 +19,9 @@ impl StockState {
     /// If it breaks a rule.
     pub(super) fn check_rules(&self, entry: &Entry, at: Position) -> Result<(), FoldError> {
         let Some(terms) = self.core.terms.as_deref() else {
-            return Ok(()); // nothing but the terms can be folded now
+            let is_first = matches!(entry.event, Event::TermsFrozen { .. });
+            let before = Err(illegal("entry", "before the terms"));
+            return if is_first { Ok(()) } else { before };
         };
         let is_sealed = matches!(self.core.phase, Phase::Sealed(_));
         let is_open = matches!(self.core.phase, Phase::Scheduled | Phase::Live);
@@ -39,16 +41,19 @@ impl StockState {
             Event::Refunded { .. } => Ok(()),
             _ if is_sealed => Err(illegal("entry", "only refunds come after Sealed")),
             Event::WentLive if now < terms.opens_at => Err(illegal("WentLive", "too early")),
-            Event::Held { lines, .. } => check_held(terms, lines, at),
+            Event::Held {
+                lines, total_minor, ..
+            } => check_held(terms, lines, *total_minor, at),
             Event::PaymentStarted {
                 order_id,
                 attempt,
                 amount_minor,
                 ..
             } => self.check_payment(*order_id, *attempt, *amount_minor, at),
-            Event::SoldLate { .. } if self.core.phase.is_cancelled() => {
-                Err(illegal("SoldLate", "the drop is cancelled"))
-            }
+            Event::SoldLate { order_id, .. } => match self.orders.get(order_id) {
+                Some(order) if self.has_room_again(order) => Ok(()),
+                Some(_) | None => Err(illegal("SoldLate", "no room for it")),
+            },
             Event::Released { order_id, reason } => self.check_released(*order_id, *reason, at),
             Event::LowStock { item_id } => match self.item(*item_id) {
                 Some(item)
@@ -72,7 +77,6 @@ impl StockState {
             | Event::PaymentWaiting { .. }
             | Event::PaymentFailed { .. }
             | Event::Sold { .. }
-            | Event::SoldLate { .. }
             | Event::Restocked { .. }
             | Event::SoldOut
             | Event::Refused { .. }
@@ -149,7 +153,12 @@ impl StockState {
     }
 }
 
-fn check_held(terms: &Terms, lines: &[Line], at: Position) -> Result<(), FoldError> {
+fn check_held(
+    terms: &Terms,
+    lines: &[Line],
+    total_minor: i64,
+    at: Position,
+) -> Result<(), FoldError> {
     let now = at.recorded_at;
     if now < terms.opens_at || now >= terms.ends_at {
         return Err(illegal("Held", "outside of opens_at and ends_at"));
@@ -160,6 +169,10 @@ fn check_held(terms: &Terms, lines: &[Line], at: Position) -> Result<(), FoldErr
     };
     if lines.is_empty() || lines.iter().enumerate().any(repeats) {
         return Err(illegal("Held", "no lines, or two of one item"));
+    }
+    // What costs nothing is sold without a payment.
+    if total(terms, lines) != Ok(total_minor) {
+        return Err(illegal("Held", "not what the terms say it costs"));
     }
     Ok(())
 }

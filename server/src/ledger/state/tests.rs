@@ -5,5 +5,9 @@
 )]
 
 mod edges;
+mod forbidden;
+mod payments;
 mod reference;
+mod refunds;
+mod shop;
 mod steps;

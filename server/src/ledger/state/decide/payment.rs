@@ -134,7 +134,13 @@ impl StockState {
     }
 
     /// What the provider's word brings. What it has brought already, or comes too late for, brings nothing.
-    pub(super) fn report(&self, call: Option<Call>, key: AttemptKey, report: &Report) -> Decision {
+    pub(super) fn report(
+        &self,
+        call: Option<Call>,
+        key: AttemptKey,
+        report: &Report,
+        now: Timestamp,
+    ) -> Decision {
         let (order_id, attempt) = key;
         let known = self.attempts.get(&key).zip(self.orders.get(&order_id));
         let Some((it, order)) = known else {
@@ -159,11 +165,19 @@ impl StockState {
             )
             | (AttemptState::Captured | AttemptState::Refunded, _) => None,
         };
+        let is_unpinned = matches!(event, Some(Event::PaymentFailed { .. }));
+        let mut entries: Vec<_> = event
+            .map(|event| self.entry(event, call))
+            .into_iter()
+            .collect();
+        let is_over = order.hold_expires_at + due::EXPIRY_GRACE <= now;
+        if is_unpinned && is_over && !self.core.phase.is_cancelled() {
+            // Else a later command of the same record is told SOLD_OUT by units that nobody may have any more.
+            let reason = ReleaseReason::Expired;
+            entries.push(self.entry(Event::Released { order_id, reason }, None));
+        }
         Decision {
-            entries: event
-                .map(|event| self.entry(event, call))
-                .into_iter()
-                .collect(),
+            entries,
             outcome: Outcome::Attempt(order_id, attempt),
         }
     }
@@ -195,7 +209,7 @@ impl StockState {
     }
 
     /// Whether an expired order could be held again: the drop is neither cancelled nor sealed, units and limit allow.
-    fn has_room_again(&self, order: &Order) -> bool {
+    pub(in crate::ledger::state) fn has_room_again(&self, order: &Order) -> bool {
         let Some(terms) = self.core.terms.as_deref() else {
             return false;
         };

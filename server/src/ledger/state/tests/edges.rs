@@ -113,9 +113,9 @@ fn held(n: u128, buyer: usize, lines: &[(usize, i32)]) -> Event {
     Event::Held {
         order_id: order_id(n),
         buyer_id: buyer_id(buyer),
+        total_minor: lines.iter().map(|it| 100 * i64::from(it.quantity)).sum(),
         lines,
         expires_at: EPOCH,
-        total_minor: 0,
     }
 }
 
@@ -136,6 +136,13 @@ fn the_fold_refuses_what_the_rules_forbid() {
         refuses(&mut state, held(1, 1, lines), EPOCH);
     }
     refuses(&mut state, held(1, 1, &[(0, 1)]), late);
+    for wrong in [0, 99, -100] {
+        let mut cheap = held(1, 1, &[(0, 1)]);
+        if let Event::Held { total_minor, .. } = &mut cheap {
+            *total_minor = wrong;
+        }
+        refuses(&mut state, cheap, EPOCH);
+    }
     refuses(&mut state, Event::Released { order_id, reason }, EPOCH);
     refuses(&mut state, Event::WentLive, EPOCH);
     refuses(&mut state, Event::Sealed, EPOCH);
