@@ -43,7 +43,7 @@ async fn signs_up(mut stage: Stage, is_there: bool, lost: usize) -> Stage {
     let request = sign_up_request();
     let client = stage.stranger();
     stage
-        .dies(async { client.sign_up(request.clone()).await.map(drop) })
+        .dies(async { Box::pin(client.sign_up(request.clone())).await.map(drop) })
         .await;
     stage.drops.count = 0;
     stage.lost_changes = lost;
@@ -78,7 +78,11 @@ async fn becomes_creator(mut stage: Stage, lost: usize) -> Stage {
     let client = stage.person(End::NoOrder).await;
     let request = profile_request();
     stage
-        .dies(async { client.become_creator(request.clone()).await.map(drop) })
+        .dies(async {
+            Box::pin(client.become_creator(request.clone()))
+                .await
+                .map(drop)
+        })
         .await;
     stage.drops.count = 0;
     stage.lost_changes = lost;

@@ -33,7 +33,7 @@ pub(super) fn add(scenarios: &mut Scenarios) {
         "before Append CLOSED",
         "after Append CLOSED",
     ] {
-        scenarios.add("opens and ends", crash, |stage| opens_and_ends(stage));
+        scenarios.add("opens and ends", crash, opens_and_ends);
     }
 }
 
@@ -41,7 +41,8 @@ async fn ask(
     creator: &Client,
     request: &v1::ScheduleDropRequest,
 ) -> Result<v1::Drop, livedrop::Error> {
-    Ok(creator.schedule_drop(request.clone()).await?.drop.unwrap())
+    let scheduled = Box::pin(creator.schedule_drop(request.clone()));
+    Ok(scheduled.await?.drop.unwrap())
 }
 
 async fn schedules(mut stage: Stage, count: usize) -> Stage {

@@ -73,9 +73,7 @@ pub(super) fn add(scenarios: &mut Scenarios) {
     ] {
         scenarios.add("3ds", crash, approves_after_the_restart);
     }
-    scenarios.add("3ds, killed while it waits", "", |stage| {
-        approves_after_the_restart(stage)
-    });
+    scenarios.add("3ds, killed while it waits", "", approves_after_the_restart);
     for crash in [
         "before provider.confirm",
         "after provider.confirm",

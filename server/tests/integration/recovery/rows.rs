@@ -45,7 +45,8 @@ async fn buys_on(mut stage: Stage, twice: bool) -> Stage {
     stage
         .dies(async {
             let request = drop_request(vec![item(1_250, 100)]);
-            let drop = creator.schedule_drop(request).await?.drop.unwrap();
+            let scheduled = Box::pin(creator.schedule_drop(request));
+            let drop = scheduled.await?.drop.unwrap();
             for buyer in &buyers {
                 buy(buyer, &drop, "pm_test_ok").await?;
             }

@@ -258,7 +258,7 @@ pub(super) async fn buy(buyer: &Client, drop: &v1::Drop, token: &str) -> Result<
         payment_method: token.into(),
         ..order_request(drop, &[(0, 1)])
     };
-    Ok(buyer.place_order(request).await?.order.unwrap())
+    Ok(Box::pin(buyer.place_order(request)).await?.order.unwrap())
 }
 
 /// Buys by something that takes its time; returns when the order is there, not when it is answered.
@@ -280,7 +280,7 @@ pub(super) async fn pay(buyer: &Client, order: &v1::Order, token: &str) -> Resul
         payment_method: token.into(),
         retry_count: 0,
     };
-    buyer.pay_order(request).await.map(drop)
+    Box::pin(buyer.pay_order(request)).await.map(drop)
 }
 
 pub(super) async fn refund(creator: &Client, order: &v1::Order) -> Result<(), Error> {
@@ -291,7 +291,7 @@ pub(super) async fn refund(creator: &Client, order: &v1::Order) -> Result<(), Er
         reason: "wrong size".into(),
         restock: false,
     };
-    creator.refund_order(request).await.map(drop)
+    Box::pin(creator.refund_order(request)).await.map(drop)
 }
 
 pub(super) async fn cancel_drop(creator: &Client, drop: &v1::Drop) -> Result<(), Error> {
@@ -299,5 +299,6 @@ pub(super) async fn cancel_drop(creator: &Client, drop: &v1::Drop) -> Result<(),
         request_id: request_id(),
         drop_id: drop.drop_id.clone(),
     };
-    creator.cancel_drop(request).await.map(std::mem::drop)
+    let cancelled = Box::pin(creator.cancel_drop(request));
+    cancelled.await.map(std::mem::drop)
 }
