@@ -1,6 +1,8 @@
 //! The one place that chooses backends and wires the parts together: starts everything in order, and stops it in the opposite one.
 
 pub mod admin;
+#[cfg(debug_assertions)]
+mod crash_point;
 pub mod drop_list;
 mod providers;
 mod start_error;
@@ -111,8 +113,12 @@ impl App {
             return Err(StartError::HalfRebuilt);
         }
         let env: SharedEnv = Arc::new(SystemEnv);
+        #[cfg(debug_assertions)]
+        let store = crash_point::store(store, &env);
         let payments = Chosen::open(config, &env)?;
         let providers = payments.providers.clone();
+        #[cfg(debug_assertions)]
+        let providers = crash_point::providers(providers);
         let ctx = context(config, env, store, providers, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {

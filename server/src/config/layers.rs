@@ -10,8 +10,13 @@ use super::{Config, Profile, check};
 /// Settings in the environment begin so and have a `__` between section and key.
 const PREFIX: &str = "LIVEDROP_";
 
-/// Variables that begin so and are no settings: those of the examples.
-const OTHERS: [&str; 2] = ["LIVEDROP_ENDPOINT", "LIVEDROP_DROP"];
+/// Variables that begin so and are no settings: those of the examples, and of the tests of recovery.
+const OTHERS: &[&str] = &[
+    "LIVEDROP_ENDPOINT",
+    "LIVEDROP_DROP",
+    #[cfg(debug_assertions)]
+    "LIVEDROP_CRASH_AT",
+];
 
 /// Two names less alike than this (1.0 = the same) are not taken for a typing error.
 const ALIKE_MIN: f64 = 0.6;

@@ -24,6 +24,16 @@ impl Providers {
         }
     }
 
+    /// The same providers, each inside something else of the same name.
+    #[must_use]
+    pub fn map(self, wrap: impl Fn(SharedProvider) -> SharedProvider) -> Self {
+        let all = self.all.into_iter();
+        Self {
+            all: all.map(|(name, it)| (name, wrap(it))).collect(),
+            chosen: self.chosen,
+        }
+    }
+
     /// The name of the provider of new payments.
     #[must_use]
     pub const fn chosen(&self) -> Option<&'static str> {

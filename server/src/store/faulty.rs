@@ -1,5 +1,6 @@
 //! A store that misbehaves as networks and databases do, by seed: for tests of everything above the store.
 
+mod observer;
 mod order_stores;
 mod outbox_stores;
 mod plan;
@@ -12,6 +13,7 @@ use std::{collections::VecDeque, fmt, future::Future, sync::Arc, time::Duration}
 use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
+pub use observer::{Moment, Observer, Subject};
 pub use plan::{Class, FaultPlan, Method, Odds};
 
 use super::{LedgerRecord, Result, StoreError};
@@ -38,6 +40,7 @@ pub struct Faulty<S: ?Sized> {
     env: SharedEnv,
     plan: FaultPlan,
     is_shared: bool,
+    observer: Option<Arc<dyn Observer>>,
     state: Mutex<State>,
 }
 
@@ -76,6 +79,7 @@ impl<S: ?Sized> Faulty<S> {
             env,
             plan,
             is_shared: false,
+            observer: None,
             state: Mutex::new(state),
         }
     }
@@ -85,6 +89,15 @@ impl<S: ?Sized> Faulty<S> {
     pub fn shared(self) -> Self {
         Self {
             is_shared: true,
+            ..self
+        }
+    }
+
+    /// The same store, whose calls `observer` sees.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer: Some(observer),
             ..self
         }
     }
@@ -129,16 +142,40 @@ impl<S: ?Sized> Faulty<S> {
         method: Method,
         work: impl Fn() -> F,
     ) -> Result<T> {
+        self.call_on(method, Subject::None, work).await
+    }
+
+    /// As [`Self::call`]; observers see what the call is about.
+    async fn call_on<T, F: Future<Output = Result<T>>>(
+        &self,
+        method: Method,
+        subject: Subject<'_>,
+        work: impl Fn() -> F,
+    ) -> Result<T> {
         let draw = self.draw(method);
-        self.call_as(method, draw, work).await
+        self.call_as(method, subject, draw, work).await
     }
 
     async fn call_as<T, F: Future<Output = Result<T>>>(
         &self,
         method: Method,
+        subject: Subject<'_>,
         draw: Draw,
         work: impl Fn() -> F,
     ) -> Result<T> {
+        let observe = |moment| {
+            if let Some(observer) = &self.observer {
+                observer.observe(moment, method, subject);
+            }
+        };
+        let work = async || {
+            observe(Moment::Before);
+            let done = work().await;
+            if done.is_ok() {
+                observe(Moment::After);
+            }
+            done
+        };
         if let Some(delay) = draw.delay {
             self.env.sleep(delay).await;
         }

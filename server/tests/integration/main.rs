@@ -20,6 +20,7 @@ mod orders;
 mod payments;
 mod process;
 mod proofs;
+mod recovery;
 mod restarts;
 mod stripe;
 mod watch;

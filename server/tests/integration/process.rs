@@ -19,10 +19,12 @@ use tokio::{
     time::timeout,
 };
 
-/// Ends are promised within 5 s (`dev`); starts take well below that.
+/// Ends are promised within 5 s (`dev`).
 const PROMPTLY: Duration = Duration::from_secs(5);
+/// Starts take well below a second, but many may start at once.
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
-fn livedrop(args: &[&str]) -> Command {
+pub(crate) fn livedrop(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livedrop"));
     // Settings of whoever runs the tests don't count.
     command
@@ -65,10 +67,10 @@ async fn refused(args: &[&str], status: i32, parts: &[&str]) {
 }
 
 /// A server in a process of its own.
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     out: Lines<BufReader<ChildStdout>>,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl Process {
@@ -87,10 +89,14 @@ impl Process {
     }
 
     /// Waits for the line with the address.
-    async fn start(mut command: Command) -> Self {
+    pub(crate) async fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-        while let Some(line) = timeout(PROMPTLY, out.next_line()).await.unwrap().unwrap() {
+        while let Some(line) = timeout(STARTS_WITHIN, out.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+        {
             if let Some(endpoint) = line
                 .split_whitespace()
                 .find(|word| word.starts_with("http://"))
@@ -119,7 +125,7 @@ impl Process {
     }
 
     /// Signals and waits: (exit status, further standard output, standard error).
-    async fn end(mut self, signal: &str) -> (i32, String, String) {
+    pub(crate) async fn end(mut self, signal: &str) -> (i32, String, String) {
         self.signal(signal).await;
         let output = timeout(PROMPTLY, self.child.wait_with_output())
             .await

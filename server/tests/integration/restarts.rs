@@ -1,4 +1,4 @@
-//! What a restart must not change. Processes killed in the middle are the rush's business (`livedrop-bench rush --kill`).
+//! What a restart must not change. Processes killed in the middle: `recovery`, and the rush (`livedrop-bench rush --kill`).
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Faulty, Method};
+use super::{Faulty, Method, Subject};
 use crate::{
     domain::{AccountId, DropId, OrderId, Timestamp},
     store::{
@@ -70,7 +70,7 @@ impl<S: ProjectionStore + ?Sized> ProjectionStore for Faulty<S> {
         consumer: &str,
         checkpoint: Checkpoint,
     ) -> Result<()> {
-        self.call(Method::PutCheckpoint, || {
+        self.call_on(Method::PutCheckpoint, Subject::Consumer(consumer), || {
             self.inner.put_checkpoint(ledger_id, consumer, checkpoint)
         })
         .await

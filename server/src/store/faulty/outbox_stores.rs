@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Faulty, Method};
+use super::{Faulty, Method, Subject};
 use crate::store::{
     AuditStore, Cas, JobStore, OutboxStore, PageRequest, Result,
     audit::AuditEntry,
@@ -14,13 +14,21 @@ use crate::store::{
 #[async_trait]
 impl<S: OutboxStore + ?Sized> OutboxStore for Faulty<S> {
     async fn put_intent(&self, intent: &Intent) -> Result<()> {
-        self.call(Method::PutIntent, || self.inner.put_intent(intent))
-            .await
+        self.call_on(
+            Method::PutIntent,
+            Subject::Entity(intent.entity.kind),
+            || self.inner.put_intent(intent),
+        )
+        .await
     }
 
     async fn remove_intent(&self, intent: &Intent) -> Result<()> {
-        self.call(Method::RemoveIntent, || self.inner.remove_intent(intent))
-            .await
+        self.call_on(
+            Method::RemoveIntent,
+            Subject::Entity(intent.entity.kind),
+            || self.inner.remove_intent(intent),
+        )
+        .await
     }
 
     async fn list_intents(
@@ -41,7 +49,7 @@ impl<S: OutboxStore + ?Sized> OutboxStore for Faulty<S> {
     }
 
     async fn put_announced(&self, entity: Entity, version: i64) -> Result<()> {
-        self.call(Method::PutAnnounced, || {
+        self.call_on(Method::PutAnnounced, Subject::Entity(entity.kind), || {
             self.inner.put_announced(entity, version)
         })
         .await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Fault, Faulty, Method, unknown};
+use super::{Fault, Faulty, Method, Subject, unknown};
 use crate::{
     domain::{AccountId, DropId, Timestamp, drop::Drop},
     store::{
@@ -41,7 +41,8 @@ impl<S: LedgerStore + ?Sized + 'static> LedgerStore for Faulty<S> {
             self.env.spawn("late append", Box::pin(task));
             return Err(unknown(Method::Append));
         }
-        self.call_as(Method::Append, draw, || self.inner.append(record))
+        let subject = Subject::Record(record);
+        self.call_as(Method::Append, subject, draw, || self.inner.append(record))
             .await
     }
 

@@ -295,3 +295,29 @@ async fn odds_hold_and_the_seed_decides() {
     assert_eq!(outcomes(7).await, first);
     assert_ne!(outcomes(8).await, first);
 }
+
+#[derive(Default)]
+struct Log(Mutex<Vec<(Moment, Method)>>);
+
+impl Observer for Log {
+    fn observe(&self, moment: Moment, method: Method, _: Subject<'_>) {
+        self.0.lock().push((moment, method));
+    }
+}
+
+#[tokio::test]
+async fn an_observer_sees_what_reaches_the_store() {
+    let log = Arc::new(Log::default());
+    let observer: Arc<Log> = Arc::clone(&log);
+    let store = faulty(FaultPlan::default(), 1).observed(observer);
+    store.append(&record(1)).await.unwrap();
+    store.force(Method::Append, Fault::Refuse);
+    assert!(store.append(&record(2)).await.is_err());
+    store.force(Method::Append, Fault::HideOutcome);
+    assert!(store.append(&record(2)).await.is_err());
+    let once = [
+        (Moment::Before, Method::Append),
+        (Moment::After, Method::Append),
+    ];
+    assert_eq!(*log.0.lock(), [once, once].concat());
+}
