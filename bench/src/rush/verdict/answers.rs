@@ -5,7 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use livedrop::v1::{Order, OrderState};
 
 use super::{Evidence, Verdict};
-use crate::rush::notes::{Cancel, Purchase};
+use crate::rush::{
+    notes::{Cancel, Purchase},
+    wallet::LATE,
+};
 
 impl Verdict {
     /// Each buyer's notes against themselves and against `GetOrder`.
@@ -14,7 +17,7 @@ impl Verdict {
         for (account_id, notes) in &evidence.buyers {
             let mut owned = 0;
             for purchase in notes {
-                self.unsettled += i64::from(purchase.is_open || purchase.cancel == Cancel::Open);
+                self.unsettled += i64::from(purchase.is_unsettled());
                 let order_ids: BTreeSet<&str> = purchase
                     .placed
                     .iter()
@@ -51,6 +54,13 @@ impl Verdict {
                     {
                         self.lose(1, || format!("order {order_id}: {contradiction}"));
                     }
+                    let may_have = purchase.cards().count() as i64;
+                    if i64::from(order.attempts) > may_have {
+                        let extra = i64::from(order.attempts) - may_have;
+                        self.double(extra, || {
+                            format!("order {order_id} has {extra} payments that nobody asked for")
+                        });
+                    }
                     if matches!(order.state(), OrderState::Held | OrderState::Paid) {
                         owned += order.lines.iter().map(|line| line.quantity).sum::<i32>();
                     }
@@ -63,6 +73,39 @@ impl Verdict {
                 });
             }
         }
+    }
+}
+
+impl Verdict {
+    /// What was promised to the creator: every order is listed as it is, and what is returned is refunded.
+    pub(super) fn check_list(&mut self, evidence: &Evidence) {
+        for (order_id, order) in &evidence.orders {
+            if evidence.listed.get(order_id) != Some(&for_creator(order)) {
+                self.lose(1, || format!("order {order_id} is not listed as it is"));
+            }
+        }
+        let strangers = evidence.listed.len() as i64 - evidence.orders.len() as i64;
+        if strangers > 0 {
+            self.double(strangers, || {
+                format!("{strangers} listed orders belong to no answer")
+            });
+        }
+        for it in &evidence.returns {
+            let state = evidence.orders.get(&it.order_id).map(Order::state);
+            if it.refused.is_some() || state != Some(OrderState::Refunded) {
+                self.lose(1, || {
+                    format!("order {} is {state:?} after {it:?}", it.order_id)
+                });
+            }
+        }
+    }
+}
+
+/// The order without what is for its buyer alone.
+fn for_creator(order: &Order) -> Order {
+    Order {
+        action_url: String::new(),
+        ..order.clone()
     }
 }
 
@@ -113,23 +156,44 @@ fn contradiction(
         .iter()
         .map(|placed| placed.state.as_str_name())
         .collect();
+    let is_returned = evidence
+        .returns
+        .iter()
+        .any(|it| it.order_id == order.order_id);
+    let has_paid = total == 0 || purchase.cards().next().is_some();
+    // What the provider called failed and captured all the same goes back, unless it still buys something.
+    let may_be_late = purchase.cards().any(|card| card == LATE);
+    let is_cancelled = evidence.is_cancelled;
     let is_right = match order.state() {
-        OrderState::Paid => total == 0,
-        OrderState::Held => total > 0 && purchase.cancel == Cancel::Never,
-        OrderState::Cancelled => total > 0 && purchase.cancel == Cancel::Done,
-        OrderState::Expired => total > 0 && purchase.cancel != Cancel::Done && !is_early,
+        OrderState::Paid => {
+            has_paid && !is_returned && !is_cancelled && purchase.cancel != Cancel::Done
+        }
+        OrderState::Held => {
+            total > 0 && !purchase.told_paid && purchase.cancel == Cancel::Never && !is_cancelled
+        }
+        OrderState::Cancelled => {
+            total > 0 && !purchase.told_paid && (purchase.cancel == Cancel::Done || is_cancelled)
+        }
+        OrderState::Expired => {
+            total > 0
+                && !purchase.told_paid
+                && purchase.cancel != Cancel::Done
+                && !is_early
+                && !is_cancelled
+        }
+        OrderState::Refunded => has_paid && (is_returned || is_cancelled || may_be_late),
         OrderState::Unspecified
         | OrderState::PaymentPending
         | OrderState::ActionRequired
         | OrderState::PaymentUnknown
-        | OrderState::RefundPending
-        | OrderState::Refunded => false,
+        | OrderState::RefundPending => false,
     };
     let cancel = purchase.cancel;
     (!is_right).then(|| {
         format!(
-            "is {:?}; the buyer was told {told:?}, cancelled: {cancel:?}",
-            order.state()
+            "is {:?}; the buyer was told {told:?}, paid: {}, cancelled: {cancel:?}, returned: {is_returned}",
+            order.state(),
+            purchase.told_paid
         )
     })
 }
