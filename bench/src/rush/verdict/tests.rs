@@ -248,8 +248,14 @@ fn a_second_order_is_doubled() {
     let stranger = judge(|evidence| {
         evidence.buyers.pop();
         evidence.orders.remove("c");
+        evidence.listed.remove("c");
     });
     assert_eq!(stranger.doubled, 1, "{stranger:?}");
+    let listed = judge(|evidence| {
+        let other = order("x", "ann", (0, 1), OrderState::Paid);
+        evidence.listed.extend([other]);
+    });
+    assert_eq!(listed.doubled, 1, "{listed:?}");
     let after_a_promise = judge(|evidence| {
         evidence.buyers[1].1[0].refused.push(Refused {
             reason: "SOLD_OUT".into(),
