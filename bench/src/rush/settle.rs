@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{evidence, provider::Books, shop::Shop};
 
+/// Without the provider's file: nothing may change for so long. A failed payment that captures all the same does so after 3 s.
+const QUIET: Duration = Duration::from_secs(5);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -46,6 +48,9 @@ async fn open(shop: &Shop, provider_file: Option<&Path>) -> anyhow::Result<Optio
         - count(&records, LedgerEntryKind::Refunded);
     if refunds > 0 {
         return Ok(Some(format!("{refunds} refunds are open")));
+    }
+    if provider_file.is_none() {
+        sleep(QUIET).await;
     }
     // What the provider said last may have changed an order after it was listed.
     let last = records.last().context("an empty ledger")?.seq;

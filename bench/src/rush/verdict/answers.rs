@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use livedrop::v1::{Order, OrderState};
+use prost_types::Timestamp;
 
 use super::{Evidence, Verdict};
 use crate::rush::{
     notes::{Cancel, Purchase},
+    shop::total,
     wallet::LATE,
 };
 
@@ -116,6 +118,35 @@ fn contradiction(
     purchase: &Purchase,
     order: &Order,
 ) -> Option<String> {
+    if let Some(fault) = content_fault(evidence, account_id, purchase, order) {
+        return Some(fault);
+    }
+    let returns = &evidence.returns;
+    let is_returned = returns.iter().any(|it| it.order_id == order.order_id);
+    let total = total(&evidence.items, &purchase.lines);
+    if has_right_state(order, purchase, total, is_returned, evidence.is_cancelled) {
+        return None;
+    }
+    let told: BTreeSet<&str> = purchase
+        .placed
+        .iter()
+        .map(|placed| placed.state.as_str_name())
+        .collect();
+    Some(format!(
+        "is {:?}; the buyer was told {told:?}, paid: {}, cancelled: {:?}, returned: {is_returned}",
+        order.state(),
+        purchase.told_paid,
+        purchase.cancel
+    ))
+}
+
+/// Whether the order is not what was ordered, or costs something else.
+fn content_fault(
+    evidence: &Evidence,
+    account_id: &str,
+    purchase: &Purchase,
+    order: &Order,
+) -> Option<String> {
     let wanted: Vec<(&str, i32, i64)> = purchase
         .lines
         .iter()
@@ -135,65 +166,36 @@ fn contradiction(
     if wanted != got || order.buyer_id != account_id {
         return Some("not what was ordered".to_owned());
     }
-    let total: i64 = wanted
-        .iter()
-        .map(|(_, quantity, price)| i64::from(*quantity) * price)
-        .sum();
-    if order.total.as_ref().map(|total| total.amount_minor) != Some(total) {
-        return Some(format!("costs {:?}, not {total}", order.total));
-    }
-    let updated_at = order
-        .updated_at
-        .as_ref()
-        .map(|time| (time.seconds, time.nanos));
-    let is_early = updated_at
-        < order
-            .hold_expires_at
-            .as_ref()
-            .map(|time| (time.seconds, time.nanos));
-    let told: BTreeSet<&str> = purchase
-        .placed
-        .iter()
-        .map(|placed| placed.state.as_str_name())
-        .collect();
-    let is_returned = evidence
-        .returns
-        .iter()
-        .any(|it| it.order_id == order.order_id);
+    let total = total(&evidence.items, &purchase.lines);
+    let costs = order.total.as_ref().map(|total| total.amount_minor);
+    (costs != Some(total)).then(|| format!("costs {:?}, not {total}", order.total))
+}
+
+/// Whether an order may end like this after what its buyer and the drop's creator did.
+fn has_right_state(
+    order: &Order,
+    purchase: &Purchase,
+    total: i64,
+    is_returned: bool,
+    is_cancelled: bool,
+) -> bool {
+    let at = |time: Option<Timestamp>| time.map(|time| (time.seconds, time.nanos));
+    let is_early = at(order.updated_at) < at(order.hold_expires_at);
+    let is_unpaid = total > 0 && !purchase.told_paid;
     let has_paid = total == 0 || purchase.cards().next().is_some();
     // What the provider called failed and captured all the same goes back, unless it still buys something.
     let may_be_late = purchase.cards().any(|card| card == LATE);
-    let is_cancelled = evidence.is_cancelled;
-    let is_right = match order.state() {
-        OrderState::Paid => {
-            has_paid && !is_returned && !is_cancelled && purchase.cancel != Cancel::Done
-        }
-        OrderState::Held => {
-            total > 0 && !purchase.told_paid && purchase.cancel == Cancel::Never && !is_cancelled
-        }
-        OrderState::Cancelled => {
-            total > 0 && !purchase.told_paid && (purchase.cancel == Cancel::Done || is_cancelled)
-        }
-        OrderState::Expired => {
-            total > 0
-                && !purchase.told_paid
-                && purchase.cancel != Cancel::Done
-                && !is_early
-                && !is_cancelled
-        }
+    let cancel = purchase.cancel;
+    match order.state() {
+        OrderState::Paid => has_paid && !is_returned && !is_cancelled && cancel != Cancel::Done,
+        OrderState::Held => is_unpaid && cancel == Cancel::Never && !is_cancelled,
+        OrderState::Cancelled => is_unpaid && (cancel == Cancel::Done || is_cancelled),
+        OrderState::Expired => is_unpaid && cancel != Cancel::Done && !is_early && !is_cancelled,
         OrderState::Refunded => has_paid && (is_returned || is_cancelled || may_be_late),
         OrderState::Unspecified
         | OrderState::PaymentPending
         | OrderState::ActionRequired
         | OrderState::PaymentUnknown
         | OrderState::RefundPending => false,
-    };
-    let cancel = purchase.cancel;
-    (!is_right).then(|| {
-        format!(
-            "is {:?}; the buyer was told {told:?}, paid: {}, cancelled: {cancel:?}, returned: {is_returned}",
-            order.state(),
-            purchase.told_paid
-        )
-    })
+    }
 }

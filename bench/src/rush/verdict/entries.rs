@@ -35,6 +35,11 @@ impl Verdict {
                 });
             }
         }
+        self.check_kinds(evidence);
+    }
+
+    /// As many entries of each kind as there are orders to account for them.
+    fn check_kinds(&mut self, evidence: &Evidence) {
         let kinds = evidence
             .records
             .iter()
