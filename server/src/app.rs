@@ -25,12 +25,12 @@ use crate::{
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{self, Outbox, PaymentRunner, Timer, relay},
+    jobs::{self, Outbox, PaymentRunner, Timer, rebuild, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
     rpc::{self, Readiness, serve},
-    service::Context,
+    service::{Context, Operator},
     store::{
         SharedStore,
         embedded::{EmbeddedStore, Options},
@@ -43,7 +43,7 @@ use crate::{
 const KEY_FILE_NAME: &str = "keys.toml";
 
 /// How often ledgers of dead processes are looked for: 16 reads, and a hold that nobody watches expires this much late.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// How often a stopping process looks whether its store is let go.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -107,6 +107,9 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
+        if rebuild::is_unfinished(&store).await? {
+            return Err(StartError::HalfRebuilt);
+        }
         let env: SharedEnv = Arc::new(SystemEnv);
         let payments = Chosen::open(config, &env)?;
         let providers = payments.providers.clone();
@@ -328,8 +331,15 @@ async fn open_store(config: &Config) -> Result<SharedStore, StartError> {
 /// Tools do without if it can't be opened; selling does not depend on them.
 fn open_admin(config: &Config, ctx: &Context) -> Option<AdminSocket> {
     let data: &Path = config.store.data.as_deref()?;
-    let opened = AdminSocket::open(data, ctx.store.clone());
-    opened.inspect_err(|error| tracing::warn!(%error, "no admin socket: tools can't read the store while it is served")).ok()
+    let operator = Operator {
+        env: ctx.env.clone(),
+        store: ctx.store.clone(),
+        ledgers: ctx.ledgers.clone(),
+    };
+    let opened = AdminSocket::open(data, operator);
+    opened
+        .inspect_err(|error| tracing::warn!(%error, "no admin socket: tools can't ask this server"))
+        .ok()
 }
 
 fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError> {

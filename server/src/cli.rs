@@ -6,19 +6,24 @@ mod ledger;
 mod ledger_entry;
 mod ledger_source;
 mod ledger_table;
+mod order;
+mod order_sheet;
+mod rebuild;
 mod serve;
 mod signal;
 
 use std::io::{self, Write as _};
 
 pub use args::Cli;
-use args::{Command, ConfigArgs, LedgerCommand};
+use args::{Command, ConfigArgs, LedgerCommand, OrderCommand};
 
 use crate::{
     app::{StartError, Unfinished},
     config::{self, Layers, Loaded, Problems, Profile},
     domain::DropId,
-    service, store, telemetry,
+    jobs::rebuild::RebuildError,
+    service::{self, operator::OperatorError},
+    store, telemetry,
 };
 
 /// Why a subcommand failed.
@@ -51,6 +56,15 @@ pub enum Error {
     /// The drop has no ledger.
     #[error("drop {0} has no ledger: there is no such drop, or its terms are not frozen yet")]
     NoLedger(DropId),
+    /// A running server did not do what was asked.
+    #[error("{0}")]
+    Asked(String),
+    /// An order can't be shown or settled.
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    /// Derived rows are not all there.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// Ledgers are wrong; each was told already.
     #[error("wrong ledgers: {wrong} of {checked}")]
     Wrong {
@@ -114,6 +128,13 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Ledger {
             command: LedgerCommand::Verify(args),
         } => ledger::verify(args).await,
+        Command::Order {
+            command: OrderCommand::Show(args),
+        } => order::show(args).await,
+        Command::Order {
+            command: OrderCommand::Settle(args),
+        } => order::settle(args).await,
+        Command::Rebuild(args) => rebuild::run(args).await,
     }
 }
 

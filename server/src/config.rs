@@ -8,6 +8,7 @@ mod limits;
 mod meaning;
 mod optional;
 mod print;
+mod secret;
 mod span;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -15,8 +16,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use layers::{Layers, Loaded, Origin, Problem, Problems, load};
+pub use secret::Secret;
 
-use crate::{auth::PasswordCost, rpc::limits::Limits, telemetry::LogFormat};
+use crate::{
+    auth::PasswordCost, payments::stripe::StripeConfig, rpc::limits::Limits, telemetry::LogFormat,
+};
 
 /// Where services of a machine keep what must last.
 const SERVE_DATA: &str = "/var/lib/livedrop";
@@ -110,18 +114,30 @@ impl Auth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Payments {
-    /// Provider of new payments: `test` (no real money), or empty = nothing that costs something can be paid.
+    /// Provider of new payments: `stripe`, `test` (no money moves), or empty = nothing that costs something can be paid.
     #[serde(with = "optional")]
     pub provider: Option<PaymentProvider>,
     /// Base of the URLs that buyers are sent to, such as `https://shop.example`; empty = the public port on this machine.
     #[serde(with = "optional")]
     pub public_url: Option<String>,
+    /// Stripe's API key, `sk_...` or `rk_...`. Better in the variable `LIVEDROP_PAYMENTS__STRIPE_SECRET` than in a file.
+    #[serde(with = "optional")]
+    pub stripe_secret: Option<Secret>,
+    /// Signing secrets of Stripe's webhook endpoint, `whsec_...`: two while one replaces the other.
+    pub stripe_webhook_secret: Vec<Secret>,
+    /// Where buyers come back to after 3-D Secure: an absolute URL of the shop.
+    #[serde(with = "optional")]
+    pub stripe_return_url: Option<String>,
+    /// Where Stripe's API is.
+    pub stripe_api_url: String,
 }
 
 /// A payment provider that can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PaymentProvider {
+    /// stripe.com.
+    Stripe,
     /// In this process, with special tokens and without money.
     Test,
 }
@@ -182,6 +198,10 @@ impl Config {
             payments: Payments {
                 provider,
                 public_url: None,
+                stripe_secret: None,
+                stripe_webhook_secret: Vec::new(),
+                stripe_return_url: None,
+                stripe_api_url: StripeConfig::BASE_URL.to_owned(),
             },
             limits,
             log: Log {

@@ -3,6 +3,7 @@
 
 pub mod outbox;
 pub mod payments;
+pub mod rebuild;
 pub mod relay;
 pub mod sweeper;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub mod conformance;
 pub mod provider;
 pub mod providers;
+pub mod stripe;
 pub mod test;
 
 pub use provider::{

@@ -1,4 +1,4 @@
-//! What ledgers are projected into: order rows, drop statuses, events. Each is a [`Consumer`]; `livedrop rebuild` makes their rows anew.
+//! What ledgers are projected into: order rows, drop statuses, events. Each is a [`Consumer`](crate::ledger::projector::Consumer); `livedrop rebuild` makes their rows anew.
 
 mod drop_status;
 mod events;

@@ -5,7 +5,9 @@ mod claims;
 pub mod context;
 pub mod drops;
 pub mod error;
+pub mod operator;
 pub mod order_lists;
+pub mod order_payments;
 pub mod order_watch;
 pub mod orders;
 mod refusals;
@@ -18,6 +20,7 @@ pub mod webhooks;
 
 pub use context::Context;
 pub use error::{Error, Violation};
+pub use operator::Operator;
 pub use order_watch::OrderWatch;
 pub use violations::Violations;
 

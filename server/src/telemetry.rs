@@ -177,6 +177,27 @@ fn describe() {
         "livedrop_ledger_halted_total",
         "Ledgers that this process can't fold and writes no more: run `livedrop ledger verify`"
     );
+    describe_gauge!(
+        "livedrop_payments_running",
+        "Payments and refunds that somebody goes on with"
+    );
+    describe_counter!(
+        "livedrop_payment_answers_total",
+        "What providers said of payments, by provider and outcome"
+    );
+    describe_counter!(
+        "livedrop_refund_answers_total",
+        "What providers said of refunds, by provider and outcome"
+    );
+    describe_histogram!(
+        "livedrop_payment_call_seconds",
+        Unit::Seconds,
+        "Time of a call to a payment provider"
+    );
+    describe_counter!(
+        "livedrop_projector_halted_total",
+        "Ledgers that a consumer can't follow: run `livedrop rebuild`"
+    );
     describe_histogram!(
         "livedrop_store_commit_operations",
         "Writes in one commit of the embedded store"
@@ -199,7 +220,22 @@ pub async fn upkeep(metrics: PrometheusHandle) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    /// Texts of the sources that record.
+    fn sources(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .flat_map(|path| match path.is_dir() {
+                true => sources(&path),
+                false => vec![std::fs::read_to_string(path).unwrap()],
+            })
+            .filter(|text| text.contains("!(\"livedrop_"))
+            .collect()
+    }
 
     /// Wherever they are named.
     #[test]
@@ -208,16 +244,12 @@ mod tests {
             .split("describe_")
             .skip(1)
             .collect();
-        let sources = [
-            include_str!("ledger/writer.rs"),
-            include_str!("ledger/writer/metrics.rs"),
-            include_str!("store/embedded/committer.rs"),
-        ];
         let mut count = 0;
+        let sources = sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
         for name in sources
             .iter()
-            .flat_map(|text| text.split('"'))
-            .filter(|text| text.starts_with("livedrop_"))
+            .flat_map(|text| text.split(['"', '\n']))
+            .filter(|text| text.starts_with("livedrop_") && !text.contains([':', '=', ' ', ';']))
         {
             count += 1;
             assert!(

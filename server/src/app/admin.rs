@@ -1,4 +1,5 @@
-//! The admin socket `livedrop.sock` in the data directory: the store has one process, so tools ask that one. Read only, for the owner only.
+//! The admin socket `livedrop.sock` in the data directory: the store has one process, so tools ask that one. For the owner only. All that
+//! it changes is orders settled by hand, through the ledger's writer like any other command.
 //!
 //! One JSON object a line each way: see [`protocol`].
 
@@ -21,7 +22,7 @@ use tokio::{
 };
 
 use self::protocol::{Answer, Call, LedgerRow};
-use crate::{ledger::verify, store::SharedStore};
+use crate::{ledger::verify, service::Operator};
 
 /// The socket's name in the data directory.
 pub const SOCKET_NAME: &str = "livedrop.sock";
@@ -48,7 +49,7 @@ impl AdminSocket {
     ///
     /// # Errors
     /// As the system says; so if the path is longer than a socket's may be, about 100 bytes.
-    pub fn open(dir: &Path, store: SharedStore) -> io::Result<Self> {
+    pub fn open(dir: &Path, operator: Operator) -> io::Result<Self> {
         let path = dir.join(SOCKET_NAME);
         // Others can't reach it before it has its mode: it is made in a folder of its own, mode 0700, and moved.
         let private = tempfile::Builder::new().prefix(".s").tempdir_in(dir)?;
@@ -57,7 +58,7 @@ impl AdminSocket {
         fs::set_permissions(&made, fs::Permissions::from_mode(0o600))?;
         fs::rename(&made, &path)?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, store, stopped));
+        let task = tokio::spawn(serve(listener, operator, stopped));
         Ok(Self { path, stop, task })
     }
 
@@ -69,7 +70,7 @@ impl AdminSocket {
     }
 }
 
-async fn serve(listener: UnixListener, store: SharedStore, mut stopped: oneshot::Receiver<()>) {
+async fn serve(listener: UnixListener, operator: Operator, mut stopped: oneshot::Receiver<()>) {
     let mut tools = JoinSet::new();
     loop {
         let has_room = tools.len() < TOOLS_MAX;
@@ -77,7 +78,7 @@ async fn serve(listener: UnixListener, store: SharedStore, mut stopped: oneshot:
             _ = &mut stopped => break,
             Some(_ended) = tools.join_next() => {}
             accepted = listener.accept(), if has_room => match accepted {
-                Ok((stream, _)) => drop(tools.spawn(converse(stream, store.clone()))),
+                Ok((stream, _)) => drop(tools.spawn(converse(stream, operator.clone()))),
                 Err(error) => {
                     tracing::warn!(%error, "admin socket cannot accept");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -89,7 +90,7 @@ async fn serve(listener: UnixListener, store: SharedStore, mut stopped: oneshot:
 }
 
 /// Answers until the tool hangs up, is silent or writes what is no question.
-async fn converse(stream: UnixStream, store: SharedStore) {
+async fn converse(stream: UnixStream, operator: Operator) {
     let mut stream = BufReader::new(stream);
     while let Ok(Ok(Some(line))) = timeout(
         PATIENCE,
@@ -98,7 +99,7 @@ async fn converse(stream: UnixStream, store: SharedStore) {
     .await
     {
         let answer = match serde_json::from_slice(&line) {
-            Ok(call) => answer(&store, call).await,
+            Ok(call) => answer(&operator, call).await,
             Err(error) => Answer::Failed(format!("not understood: {error}")),
         };
         let Ok(line) = protocol::to_line(&answer) else {
@@ -114,23 +115,34 @@ async fn converse(stream: UnixStream, store: SharedStore) {
     }
 }
 
-async fn answer(store: &SharedStore, call: Call) -> Answer {
-    let answered = match call {
+async fn answer(operator: &Operator, call: Call) -> Answer {
+    let failed = |error: &dyn std::fmt::Display| Answer::Failed(error.to_string());
+    let store = &*operator.store;
+    match call {
         Call::ReadFrom {
             ledger_id,
             seq,
             limit,
         } => {
-            let page = store
-                .read_from(ledger_id, seq, limit.clamp(1, verify::PAGE))
-                .await;
-            page.map(|records| Answer::Records(records.into_iter().map(LedgerRow).collect()))
+            let limit = limit.clamp(1, verify::PAGE);
+            let page = store.read_from(ledger_id, seq, limit).await;
+            page.map_or_else(
+                |error| failed(&error),
+                |records| Answer::Records(records.into_iter().map(LedgerRow).collect()),
+            )
         }
-        Call::ListDrops { after } => crate::app::drop_list::page(&**store, after)
+        Call::ListDrops { after } => crate::app::drop_list::page(store, after)
             .await
-            .map(Answer::Drops),
-    };
-    answered.unwrap_or_else(|error| Answer::Failed(error.to_string()))
+            .map_or_else(|error| failed(&error), Answer::Drops),
+        Call::ShowOrder { drop_id, order_id } => operator
+            .show_order(drop_id, order_id)
+            .await
+            .map_or_else(|error| failed(&error), |it| Answer::Order(Box::new(it))),
+        Call::SettleOrder(wish) => operator
+            .settle_order(&wish)
+            .await
+            .map_or_else(|error| failed(&error), |it| Answer::Settled(Box::new(it))),
+    }
 }
 
 #[cfg(test)]

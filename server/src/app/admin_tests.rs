@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::{client::RemoteLedgers, *};
 use crate::{
-    domain::{DropId, Timestamp},
-    env::{Env as _, SystemEnv},
+    domain::{DropId, ProcessId, Timestamp},
+    env::{Env as _, SharedEnv, SystemEnv},
+    ledger::Registry,
     store::{
-        DropStore as _, LedgerRecord, LedgerStore as _,
+        DropStore as _, LedgerRecord, LedgerStore as _, SharedStore,
         drops::{DropTime, DropTimeKey},
         embedded::EmbeddedStore,
     },
@@ -34,6 +35,17 @@ fn record(ledger_id: DropId, seq: u64, body: usize) -> LedgerRecord {
     }
 }
 
+fn operator(store: Arc<EmbeddedStore>) -> Operator {
+    let (env, store): (SharedEnv, SharedStore) = (Arc::new(SystemEnv), store);
+    let process_id = ProcessId::new(env.uuid());
+    let ledgers = Registry::new(env.clone(), store.clone(), process_id, Vec::new());
+    Operator {
+        env,
+        store,
+        ledgers,
+    }
+}
+
 #[tokio::test]
 async fn records_and_drops_come_through_unchanged() {
     let folder = tempfile::tempdir().unwrap();
@@ -46,7 +58,7 @@ async fn records_and_drops_come_through_unchanged() {
         "no server"
     );
 
-    let socket = AdminSocket::open(folder.path(), store.clone()).unwrap();
+    let socket = AdminSocket::open(folder.path(), operator(store.clone())).unwrap();
     let mode = fs::metadata(folder.path().join(SOCKET_NAME))
         .unwrap()
         .permissions()
@@ -135,11 +147,17 @@ async fn records_and_drops_come_through_unchanged() {
 #[tokio::test]
 async fn nonsense_is_answered_and_an_endless_line_is_cut() {
     let folder = tempfile::tempdir().unwrap();
-    let _socket =
-        AdminSocket::open(folder.path(), Arc::new(EmbeddedStore::in_memory().unwrap())).unwrap();
+    let _socket = AdminSocket::open(
+        folder.path(),
+        operator(Arc::new(EmbeddedStore::in_memory().unwrap())),
+    )
+    .unwrap();
     // A second start finds the first one's socket, as after a kill.
-    let socket =
-        AdminSocket::open(folder.path(), Arc::new(EmbeddedStore::in_memory().unwrap())).unwrap();
+    let socket = AdminSocket::open(
+        folder.path(),
+        operator(Arc::new(EmbeddedStore::in_memory().unwrap())),
+    )
+    .unwrap();
     let mut stream = BufReader::new(
         UnixStream::connect(folder.path().join(SOCKET_NAME))
             .await

@@ -6,13 +6,15 @@ use async_trait::async_trait;
 use axum::Router;
 use bytes::Bytes;
 use http::HeaderMap;
+use secrecy::SecretString;
 
 use super::StartError;
 use crate::{
-    config::{Config, PaymentProvider},
+    config::{self, Config, PaymentProvider, Secret},
     env::SharedEnv,
     payments::{
         Providers,
+        stripe::{Stripe, StripeConfig},
         test::{Deliver, TestProvider},
     },
     service::{Context, webhooks},
@@ -31,6 +33,13 @@ impl Chosen {
     pub(super) fn open(config: &Config, env: &SharedEnv) -> Result<Self, StartError> {
         match config.payments.provider {
             None => Ok(Self::default()),
+            Some(PaymentProvider::Stripe) => {
+                let stripe = Stripe::new(&stripe(&config.payments), env.clone());
+                Ok(Self {
+                    providers: Providers::new(vec![Arc::new(stripe?)]),
+                    test: None,
+                })
+            }
             Some(PaymentProvider::Test) => {
                 let opened = TestProvider::open(env.clone(), config.store.data.as_deref());
                 let test = Arc::new(opened.map_err(StartError::TestProvider)?);
@@ -63,6 +72,22 @@ impl Chosen {
         if let Some(test) = &self.test {
             test.stop().await;
         }
+    }
+}
+
+fn stripe(settings: &config::Payments) -> StripeConfig {
+    let secret = |secret: &Secret| SecretString::from(secret.expose());
+    StripeConfig {
+        // What is missing was told when the settings were checked.
+        secret_key: settings
+            .stripe_secret
+            .as_ref()
+            .map(secret)
+            .unwrap_or_default(),
+        webhook_secrets: settings.stripe_webhook_secret.iter().map(secret).collect(),
+        base_url: settings.stripe_api_url.clone(),
+        return_url: settings.stripe_return_url.clone().unwrap_or_default(),
+        timeout: StripeConfig::TIMEOUT,
     }
 }
 

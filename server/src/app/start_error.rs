@@ -2,7 +2,12 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use crate::{auth, payments::test, rpc, store::embedded::OpenError};
+use crate::{
+    auth,
+    payments::{stripe::StripeConfigError, test},
+    rpc,
+    store::{StoreError, embedded::OpenError},
+};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,14 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(OpenError),
+    /// The store can't be read.
+    #[error("can't read the store")]
+    Unreadable(#[from] StoreError),
+    /// A rebuild was cut off.
+    #[error(
+        "rows are missing in the store: `livedrop rebuild` was cut off; run it again, to its end"
+    )]
+    HalfRebuilt,
     /// Keys or passwords can't be used.
     #[error(transparent)]
     Auth(#[from] auth::SetupError),
@@ -51,6 +64,9 @@ pub enum StartError {
     /// The test provider's file can't be used.
     #[error("the test payment provider can't start")]
     TestProvider(#[source] test::FileError),
+    /// Stripe can't be used as the settings say.
+    #[error("payments.stripe_*: {0}")]
+    Stripe(#[from] StripeConfigError),
     /// A task of the start was cut off.
     #[error("the start was cut off: {0}")]
     Task(String),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::domain::DropId;
+use crate::domain::{DropId, OrderId};
 
 /// Live Drop: sells limited drops to everyone at once, and nothing twice.
 #[derive(Debug, Parser)]
@@ -17,7 +17,9 @@ Examples:
   livedrop config --data DIR > livedrop.toml
                                             settings of a real server, to change
   livedrop serve --config livedrop.toml     a real server
-  livedrop ledger verify --all --data DIR   check every ledger of a store"
+  livedrop ledger verify --all --data DIR   check every ledger of a store
+  livedrop order show DROP ORDER --data DIR
+                                            an order and its payments"
 )]
 pub struct Cli {
     /// What to do.
@@ -42,6 +44,25 @@ Examples:
         #[command(subcommand)]
         command: LedgerCommand,
     },
+    /// Look at orders and settle payments by hand, with a running server or a stopped one.
+    #[command(after_help = "\
+Examples:
+  livedrop order show DROP ORDER --data DIR
+  livedrop order settle DROP ORDER --attempt 1 --failed --note TEXT --data DIR")]
+    Order {
+        #[command(subcommand)]
+        command: OrderCommand,
+    },
+    /// Make all derived rows anew from drops and ledgers, as after a restore. The server must be stopped.
+    Rebuild(RebuildArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OrderCommand {
+    /// Show an order: where it stands, its attempts to pay, what was done to it by hand.
+    Show(ShowOrderArgs),
+    /// Say in the provider's place what became of an attempt to pay that never resolves. Look at the provider first.
+    Settle(SettleArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -174,6 +195,83 @@ pub(super) struct VerifyArgs {
     pub(super) store: StoreArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop order show DROP ORDER --data ./data")]
+pub(super) struct ShowOrderArgs {
+    /// The drop's id.
+    pub(super) drop: DropId,
+    /// The order's id.
+    pub(super) order: OrderId,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop order settle DROP ORDER --attempt 1 --captured --note ticket-4711 --data ./data
+  livedrop order settle DROP ORDER --attempt 1 --failed --note provider-closed --data ./data
+  livedrop order settle DROP ORDER --attempt 2 --refunded --note paid-back-by-transfer --data ./data")]
+pub(super) struct SettleArgs {
+    /// The drop's id.
+    pub(super) drop: DropId,
+    /// The order's id.
+    pub(super) order: OrderId,
+    /// Which attempt to pay, from 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(super) attempt: i32,
+    #[command(flatten)]
+    pub(super) outcome: OutcomeArgs,
+    /// Why, for the audit log: one line, at most 500 characters.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) note: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// What became of the money.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct OutcomeArgs {
+    /// The provider took the money: the order is paid, or refunded if that came too late.
+    #[arg(long)]
+    pub(super) captured: bool,
+    /// The provider took nothing, and never will: the units come back when the hold has run out.
+    #[arg(long)]
+    pub(super) failed: bool,
+    /// The money of a refund is back.
+    #[arg(long)]
+    pub(super) refunded: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop rebuild --data ./data
+  livedrop rebuild --config livedrop.toml")]
+pub(super) struct RebuildArgs {
+    /// Settings in TOML, which say where the data is.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl RebuildArgs {
+    /// The settings that count.
+    pub(super) fn into_settings(self) -> Settings {
+        let Self { config, data } = self;
+        Settings {
+            config,
+            data,
+            ..Settings::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -184,6 +282,11 @@ mod tests {
 
     fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(std::iter::once(&"livedrop").chain(args))
+    }
+
+    fn settle<'a>(rest: &[&'a str]) -> Vec<&'a str> {
+        let head = ["order", "settle", DROP, DROP, "--data", "d"];
+        head.into_iter().chain(rest.iter().copied()).collect()
     }
 
     #[test]
@@ -202,7 +305,7 @@ mod tests {
 
     #[test]
     fn wrong_use_is_refused_with_status_2() {
-        let cases: [&[&str]; 10] = [
+        let cases: [&[&str]; 17] = [
             &[],
             &["devel"],
             &["dev", "extra"],
@@ -213,12 +316,26 @@ mod tests {
             &["ledger", "show", DROP, "--data", "d", "--limit", "0"],
             &["ledger", "verify", "--data", "d"],
             &["ledger", "verify", DROP, "--all", "--data", "d"],
+            &["order", "show", DROP, "--data", "d"],
+            &settle(&["--attempt", "1", "--note", "n"]),
+            &settle(&["--attempt", "1", "--failed"]),
+            &settle(&["--attempt", "0", "--failed", "--note", "n"]),
+            &settle(&["--failed", "--note", "n"]),
+            &settle(&["--attempt", "1", "--failed", "--captured", "--note", "n"]),
+            &["rebuild", "extra"],
         ];
         for args in cases {
             assert_eq!(parse(args).unwrap_err().exit_code(), 2, "{args:?}");
         }
         assert!(parse(&["ledger", "verify", "--all", "--data", "d"]).is_ok());
         assert!(parse(&["ledger", "verify", DROP, "--data", "d"]).is_ok());
+        assert!(parse(&settle(&["--attempt", "5", "--refunded", "--note", "n"])).is_ok());
+        let cli = parse(&["rebuild", "--data", "d"]).unwrap();
+        let Command::Rebuild(args) = cli.command else {
+            panic!("not rebuild")
+        };
+        let data = ("--data", "store.data", "d".to_owned());
+        assert_eq!(args.into_settings().flags(), [data]);
     }
 
     /// Every subcommand has examples, and each example can be parsed.
@@ -254,7 +371,8 @@ mod tests {
                 .split(" > ")
                 .next()
                 .unwrap();
-            let words = words.replace(" DROP ", &format!(" {DROP} "));
+            let words = words.replace(" DROP", &format!(" {DROP}"));
+            let words = words.replace(" ORDER", &format!(" {DROP}"));
             let args: Vec<_> = words
                 .split(' ')
                 .skip_while(|word| *word != "livedrop")

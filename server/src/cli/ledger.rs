@@ -1,13 +1,12 @@
 //! `livedrop ledger show` and `livedrop ledger verify`.
 
-use std::io;
-
 use super::{
     Error,
     args::{ShowArgs, VerifyArgs},
     ledger_source::LedgerSource,
     ledger_table::{self, Row},
     print,
+    signal::interruptible,
 };
 use crate::{
     domain::DropId,
@@ -138,12 +137,4 @@ fn sound(drop_id: DropId, report: &Report) -> String {
 /// As in `1 record`, `2 records`.
 fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// Ctrl-C ends a tool in good order: the store it may have opened is closed, as at any other end.
-async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Error> {
-    tokio::select! {
-        done = work => Ok(done),
-        _ = tokio::signal::ctrl_c() => Err(Error::Io { what: "stopped".to_owned(), source: io::ErrorKind::Interrupted.into() }),
-    }
 }

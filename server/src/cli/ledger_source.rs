@@ -38,13 +38,7 @@ impl LedgerSource {
         {
             return Ok(Self::Running(remote));
         }
-        // Opening makes a store where there is none.
-        if !data.join(FILE_NAME).exists() {
-            return Err(Error::Usage(format!(
-                "there is no store in {}: say where it is with --data",
-                data.display()
-            )));
-        }
+        must_exist(data)?;
         // The library panics on some damaged pages. The store makes errors of that; the panic's own text would only hide them.
         std::panic::set_hook(Box::new(|_| ()));
         let fail = |error| Error::from(StartError::store(data.to_owned(), error));
@@ -91,4 +85,22 @@ impl LedgerSource {
             Self::Stopped { store, .. } => drop_list::page(store, after).await?,
         })
     }
+}
+
+/// Opens the store of a stopped server for writing: a damaged one is refused.
+pub(super) fn open_stopped(data: &Path) -> Result<EmbeddedStore, Error> {
+    must_exist(data)?;
+    EmbeddedStore::open(data, Options::default())
+        .map_err(|error| StartError::store(data.to_owned(), error).into())
+}
+
+/// Opening makes a store where there is none.
+fn must_exist(data: &Path) -> Result<(), Error> {
+    if data.join(FILE_NAME).exists() {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "there is no store in {}: say where it is with --data",
+        data.display()
+    )))
 }

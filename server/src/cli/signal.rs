@@ -4,6 +4,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::Error;
+
 /// Ctrl-C and SIGTERM. Once made, neither ends the process by itself any more.
 #[derive(Debug)]
 pub(super) struct EndSignals {
@@ -25,5 +27,13 @@ impl EndSignals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+/// Ctrl-C ends a tool in good order: the store it may have opened is closed, as at any other end.
+pub(super) async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::select! {
+        done = work => Ok(done),
+        _ = tokio::signal::ctrl_c() => Err(Error::Io { what: "stopped".to_owned(), source: io::ErrorKind::Interrupted.into() }),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::Config;
+use super::{Config, PaymentProvider};
 
 /// Every key that is wrong, and how.
 pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
     let mut wrong = Wrong(Vec::new());
     server(config, &mut wrong);
     limits(config, &mut wrong);
+    payments(config, &mut wrong);
     wrong.unless(
         (1..=1 << 20).contains(&config.store.cache_mib),
         "store.cache_mib",
@@ -42,6 +43,42 @@ impl Wrong {
             self.0.push((key, message.to_owned()));
         }
     }
+}
+
+fn payments(config: &Config, wrong: &mut Wrong) {
+    let payments = &config.payments;
+    let is_url = |url: &String| {
+        let url = url.parse::<http::Uri>();
+        url.is_ok_and(|url| {
+            matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+        })
+    };
+    wrong.unless(
+        payments
+            .public_url
+            .as_ref()
+            .is_none_or(|url| is_url(url) && !url.ends_with('/')),
+        "payments.public_url",
+        "must be a URL such as \"https://shop.example\", without a slash at its end",
+    );
+    if payments.provider != Some(PaymentProvider::Stripe) {
+        return;
+    }
+    wrong.unless(
+        payments.stripe_secret.is_some(),
+        "payments.stripe_secret",
+        "is missing: payments.provider is \"stripe\"",
+    );
+    wrong.unless(
+        !payments.stripe_webhook_secret.is_empty(),
+        "payments.stripe_webhook_secret",
+        "is missing: payments.provider is \"stripe\", and without it no message of Stripe's is believed",
+    );
+    wrong.unless(
+        payments.stripe_return_url.as_ref().is_some_and(is_url),
+        "payments.stripe_return_url",
+        "must be an absolute URL of the shop: payments.provider is \"stripe\"",
+    );
 }
 
 fn server(config: &Config, wrong: &mut Wrong) {

@@ -18,7 +18,7 @@ use crate::{
     env::SharedEnv,
     events::{self, EventSink as _, Row, SinkError, Sinks},
     store::{
-        SharedStore, StoreError,
+        SharedStore, Store, StoreError,
         drops::{DropTime, DropTimeKey},
         outbox::{Entity, EntityKind, Intent},
     },
@@ -135,7 +135,7 @@ impl Outbox {
         if announced < version {
             match &row {
                 Row::Account(_) | Row::Creator(_) => {}
-                Row::Drop(drop) => self.list_drop(drop).await?,
+                Row::Drop(drop) => list_drop(&**store, drop).await?,
             }
             self.publish(&events::of_row(&row, announced)).await?;
             store.put_announced(entity, version).await?;
@@ -158,24 +158,6 @@ impl Outbox {
         })
     }
 
-    /// The lists that a drop is in. That of times was written before the row; a second time makes it certain.
-    async fn list_drop(&self, drop: &Drop) -> Result<(), StoreError> {
-        let store = &self.0.store;
-        let time = DropTime {
-            key: DropTimeKey {
-                opens_at: drop.opens_at,
-                drop_id: drop.drop_id,
-            },
-            ends_at: drop.ends_at,
-        };
-        futures::future::try_join(
-            store.put_drop_time(time, drop.changed_at),
-            store.put_creator_drop(drop.creator_id, drop.created_at, drop.drop_id),
-        )
-        .await?;
-        Ok(())
-    }
-
     async fn publish(&self, events: &[events::Event]) -> Result<(), SinkError> {
         tokio::select! {
             biased;
@@ -185,6 +167,23 @@ impl Outbox {
             }
         }
     }
+}
+
+/// Writes the lists that a drop is in. That of times was written before the row; a second time makes it certain.
+pub(super) async fn list_drop(store: &dyn Store, drop: &Drop) -> Result<(), StoreError> {
+    let time = DropTime {
+        key: DropTimeKey {
+            opens_at: drop.opens_at,
+            drop_id: drop.drop_id,
+        },
+        ends_at: drop.ends_at,
+    };
+    futures::future::try_join(
+        store.put_drop_time(time, drop.changed_at),
+        store.put_creator_drop(drop.creator_id, drop.created_at, drop.drop_id),
+    )
+    .await?;
+    Ok(())
 }
 
 /// An intent that was put: the change may begin. If it is dropped, as when the caller goes away, the relay finishes what came of it.

@@ -75,7 +75,7 @@ struct Inner {
     ledgers: Registry,
     providers: Providers,
     calls: Semaphore,
-    /// Attempts that a task goes on with; true: it came up again meanwhile.
+    /// Attempts that a task goes on with; true: it came up again meanwhile, as for its refund.
     running: Mutex<BTreeMap<AttemptId, bool>>,
     tasks: TaskTracker,
 }
@@ -119,8 +119,7 @@ impl PaymentRunner {
         let work = self.0.ledgers.work();
         while let Some(taken) = stop.run_until_cancelled(work.take()).await {
             for id in taken {
-                if self.0.running.lock().insert(id, false).is_some() {
-                    self.0.running.lock().insert(id, true);
+                if !self.begin(id) {
                     continue;
                 }
                 let (runner, stop) = (self.clone(), stop.clone());
@@ -134,6 +133,31 @@ impl PaymentRunner {
         self.0.tasks.wait().await;
     }
 
+    /// Whether a task has to be started; one that runs already will look again.
+    fn begin(&self, id: AttemptId) -> bool {
+        let mut running = self.0.running.lock();
+        let is_running = running.contains_key(&id);
+        running.insert(id, is_running);
+        count_running(running.len());
+        !is_running
+    }
+
+    /// Whether the task may end: nothing came up since it looked.
+    fn end(&self, id: AttemptId) -> bool {
+        let mut running = self.0.running.lock();
+        match running.get_mut(&id) {
+            Some(again) if *again => {
+                *again = false;
+                false
+            }
+            Some(_) | None => {
+                running.remove(&id);
+                count_running(running.len());
+                true
+            }
+        }
+    }
+
     /// Goes on with an attempt until it has ended.
     async fn go_on(&self, id: AttemptId) {
         let (mut known, mut wait) = (None, LOOK_AFTER);
@@ -144,13 +168,8 @@ impl PaymentRunner {
                     wait = LOOK_AFTER;
                 }
                 Ok(Step::Ended) | Err(LookError::Unknown) => {
-                    let mut running = self.0.running.lock();
-                    match running.get_mut(&id) {
-                        Some(again) if *again => *again = false,
-                        Some(_) | None => {
-                            running.remove(&id);
-                            return;
-                        }
+                    if self.end(id) {
+                        return;
                     }
                 }
                 Ok(Step::Waits) => self.pause(id, &mut wait).await,
@@ -251,6 +270,22 @@ impl PaymentRunner {
         }
     }
 
+    /// Calls a provider; waits while too many calls are under way.
+    async fn call<T>(
+        &self,
+        provider: &SharedProvider,
+        name: &'static str,
+        call: impl Future<Output = T>,
+    ) -> T {
+        let _place = self.0.calls.acquire().await;
+        let started = self.0.env.now();
+        let answer = call.await;
+        let took = self.0.env.now().since(started);
+        metrics::histogram!("livedrop_payment_call_seconds", "provider" => provider.name(), "call" => name)
+            .record(took);
+        answer
+    }
+
     /// The provider of an attempt; without it somebody has to configure it again, or settle by hand.
     fn provider(&self, view: &AttemptView) -> Result<&SharedProvider, LookError> {
         let name = &*view.attempt.provider;
@@ -301,6 +336,10 @@ fn amount(view: &AttemptView) -> Money {
         currency: view.terms.currency,
         amount_minor: view.attempt.amount_minor,
     }
+}
+
+fn count_running(running: usize) {
+    metrics::gauge!("livedrop_payments_running").set(running as f64);
 }
 
 /// Counts what a provider said of a payment.

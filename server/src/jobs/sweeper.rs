@@ -1,5 +1,7 @@
 //! Opens the ledgers that dead processes left open, so that their holds end in time though nobody asks.
 
+use futures::{StreamExt as _, stream};
+
 use crate::{
     domain::id::SHARDS,
     ledger::Registry,
@@ -8,6 +10,8 @@ use crate::{
 
 /// Rows read at a time.
 const PAGE: usize = 500;
+/// Ledgers taken over at once: one that hangs holds up few others, and so many folds fit into memory.
+const ADOPT_AT_ONCE: usize = 16;
 
 /// Goes over all open ledgers once. While a store belongs to one process, all others that have a row are dead.
 ///
@@ -22,18 +26,20 @@ pub async fn sweep(store: &SharedStore, ledgers: &Registry) -> Result<usize, Sto
             let Some(last) = rows.last().copied() else {
                 break;
             };
-            for row in rows
-                .iter()
-                .filter(|row| row.process_id != ledgers.process_id())
-            {
-                match ledgers.adopt(*row).await {
+            let (own, is_last) = (ledgers.process_id(), rows.len() < PAGE);
+            let dead = rows.into_iter().filter(|row| row.process_id != own);
+            let mut taken = stream::iter(dead)
+                .map(|row| async move { (row, ledgers.adopt(row).await) })
+                .buffer_unordered(ADOPT_AT_ONCE);
+            while let Some((row, outcome)) = taken.next().await {
+                match outcome {
                     Ok(()) => adopted += 1,
                     Err(error) => {
-                        tracing::warn!(ledger_id = %row.ledger_id, %error, "open ledger not taken over")
+                        tracing::warn!(ledger_id = %row.ledger_id, %error, "open ledger not taken over");
                     }
                 }
             }
-            if rows.len() < PAGE {
+            if is_last {
                 break;
             }
             after = Some(last);

@@ -8,9 +8,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Timer;
+use super::{Timer, sweep};
 use crate::{
-    domain::Timestamp,
+    domain::{ProcessId, Timestamp},
     env::SharedEnv,
     ledger::{
         Event,
@@ -18,9 +18,10 @@ use crate::{
         verify,
     },
     store::{
-        DropStore as _,
+        DropStore as _, LedgerStore as _, OpenLedger, ProjectionStore as _,
         drops::{DropTime, DropTimeKey},
-        faulty::FaultPlan,
+        faulty::{FaultPlan, Odds},
+        projections::{DropState, DropStatus},
     },
 };
 
@@ -163,6 +164,63 @@ async fn what_was_missed_is_made_up_for_at_the_start() {
         assert!(life(&world, n).await[3].is_some(), "drop {n}");
     }
     stop.cancel();
+}
+
+/// Of a month of drops most are sealed: a start must not read them all.
+#[tokio::test(start_paused = true)]
+async fn sealed_drops_are_not_opened_at_the_start() {
+    let world = World::new(1);
+    for n in 1..=3 {
+        scheduled(&world, n, EPOCH).await;
+        let status = DropStatus {
+            drop_id: drop_id(n),
+            seq: 3,
+            recorded_at: EPOCH,
+            state: DropState::Ended,
+            is_sealed: n == 1,
+            is_sold_out: false,
+            items: Vec::new(),
+        };
+        // Of the third nothing is known.
+        if n < 3 {
+            world.store.put_drop_status(&status).await.unwrap();
+        }
+    }
+    let process = world.alone(FaultPlan::default());
+    let (_timer, stop) = start(&process);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let is_open = [1, 2, 3].map(|n| process.ledgers.is_open(drop_id(n)));
+    assert_eq!(is_open, [false, true, true]);
+    stop.cancel();
+}
+
+/// One that hangs, or is large, does not hold up the others.
+#[tokio::test(start_paused = true)]
+async fn ledgers_of_the_dead_are_taken_over_side_by_side() {
+    let world = World::new(1);
+    let store = &world.store;
+    for n in 1..=40 {
+        world.add(n, &terms(&[(5, 500, 0)], EPOCH)).await;
+        let open = OpenLedger {
+            ledger_id: drop_id(n),
+            process_id: ProcessId::new(uuid::Uuid::from_u128(0xdead)),
+        };
+        store.mark_open(open).await.unwrap();
+    }
+    // Each call of the store takes a second; a ledger takes several.
+    let slow = FaultPlan::uniform(
+        Odds {
+            delay: 1.0,
+            ..Odds::default()
+        },
+        Duration::from_secs(1),
+    );
+    let process = world.alone(slow);
+    let begun = tokio::time::Instant::now();
+    let adopted = sweep(&process.shared_store(), &process.ledgers).await;
+    assert_eq!(adopted.unwrap(), 40);
+    let one_by_one = Duration::from_secs(40 * 3);
+    assert!(begun.elapsed() < one_by_one, "{:?}", begun.elapsed());
 }
 
 /// A drop that closed while its ledger was out of memory.

@@ -2,6 +2,7 @@
 //! ledger is also the outbox: nothing is committed without its effects, and no effect is without its commit.
 
 mod follower;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use follower::Follower;
+pub use stored::{StoredError, project_stored};
 
 use super::applied::Applied;
 use crate::{

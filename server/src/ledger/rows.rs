@@ -76,6 +76,23 @@ impl Order {
 }
 
 impl DropView {
+    /// The view of a sealed drop by its row: units move no more. `None` while it is not sealed.
+    #[must_use]
+    pub fn sealed(status: &DropStatus) -> Option<Self> {
+        let closed = match status.state {
+            _ if !status.is_sealed => return None,
+            DropState::Cancelled => CloseReason::Cancelled,
+            DropState::Ended => CloseReason::Ended,
+            DropState::Scheduled | DropState::Live => return None,
+        };
+        Some(Self {
+            seq: status.seq,
+            phase: Phase::Sealed(closed),
+            items: status.items.iter().map(Item::of_row).collect(),
+            is_sold_out: status.is_sold_out,
+        })
+    }
+
     /// The drop's row.
     #[must_use]
     pub fn row(&self, drop_id: DropId, recorded_at: Timestamp) -> DropStatus {

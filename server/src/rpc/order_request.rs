@@ -11,7 +11,8 @@ use crate::{
     ledger::Line,
     service::{
         Error,
-        orders::{PayOrder, PlaceOrder, RefundOrder},
+        order_payments::{PayOrder, RefundOrder},
+        orders::PlaceOrder,
         violations::Violations,
     },
     store::orders::LedgerPlace,

@@ -8,7 +8,7 @@ use super::{
     stream::{Frames, Streams},
     time_left,
 };
-use crate::service::{Context, order_lists, order_watch::OrderWatch, orders};
+use crate::service::{Context, order_lists, order_payments, order_watch::OrderWatch, orders};
 
 /// Serves orders.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl OrderService for OrderRpc {
     ) -> Result<Response<v1::PayOrderResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
         let wish = order_request::pay(request.get_ref())?;
-        let order = orders::pay(&self.ctx, caller.account_id, wish, left).await?;
+        let order = order_payments::pay(&self.ctx, caller.account_id, wish, left).await?;
         Ok(Response::new(v1::PayOrderResponse {
             order: Some(order_answer::order(&order)),
         }))
@@ -66,7 +66,7 @@ impl OrderService for OrderRpc {
     ) -> Result<Response<v1::RefundOrderResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
         let wish = order_request::refund(request.into_inner())?;
-        let order = orders::refund(&self.ctx, caller.account_id, wish, left).await?;
+        let order = order_payments::refund(&self.ctx, caller.account_id, wish, left).await?;
         Ok(Response::new(v1::RefundOrderResponse {
             order: Some(order_answer::order(&order)),
         }))

@@ -241,6 +241,9 @@ fn entity(drop_id: DropId) -> Entity {
 /// # Errors
 /// As `GetDrop` of the contract.
 pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<DropDetails> {
+    if let Some(sealed) = sealed(ctx, drop_id).await? {
+        return Ok(sealed);
+    }
     let ledger = match ctx.ledgers.ledger(drop_id).await {
         Ok(ledger) => ledger,
         Err(LedgerError::NotFrozen(drop)) => return Ok(DropDetails::row(*drop)),
@@ -255,6 +258,22 @@ pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<
     }
     // Just opened: its first record is on the way.
     on_ledger(ctx, drop_id, Command::GetDrop, time_left).await
+}
+
+/// A sealed drop whose ledger is not in memory is read from its rows: old drops are looked at for years.
+async fn sealed(ctx: &Context, drop_id: DropId) -> Result<Option<DropDetails>> {
+    if ctx.ledgers.is_open(drop_id) {
+        return Ok(None);
+    }
+    let status = ctx.store.get_drop_status(drop_id).await?;
+    let Some(view) = status.as_ref().and_then(DropView::sealed) else {
+        return Ok(None);
+    };
+    let drop = ctx.store.get_drop(drop_id).await?;
+    Ok(drop.map(|drop| DropDetails {
+        drop: Arc::new(drop),
+        ledger: Some(Arc::new(view)),
+    }))
 }
 
 /// Stops selling. Open holds may still be paid.
@@ -465,3 +484,7 @@ pub async fn records(
     }
     Ok(page)
 }
+
+#[cfg(test)]
+#[path = "drops_tests.rs"]
+mod tests;

@@ -2,23 +2,18 @@
 
 use std::time::Duration;
 
-use super::{Context, Error, OrderWatch, Result, refusals, requests::Fingerprint};
+use super::{Context, Error, Result, order_payments, refusals, requests::Fingerprint};
 use crate::{
     domain::{
-        AccountId, DropId, ItemId, Money, OrderId, RequestId, order::OrderState,
-        payment::PaymentMethod, reason::Reason,
+        AccountId, DropId, ItemId, Money, OrderId, RequestId, payment::PaymentMethod,
+        reason::Reason,
     },
     ledger::{
-        Answer, Call, Command, LedgerError, Line, Method, OrderView, PayBy, Refusal,
+        Answer, Call, Command, LedgerError, Line, Method, OrderView, Refusal,
         receipt::{self, Receipt},
     },
     store::orders::OrderRow,
 };
-
-/// How long a call waits for the provider's word; after that the buyer watches the order.
-const PAYMENT_WAIT: Duration = Duration::from_secs(8);
-/// What is left of the caller's time for the answer to arrive.
-const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
 /// What a buyer wants.
 #[derive(Debug, Clone)]
@@ -31,7 +26,7 @@ pub struct PlaceOrder {
     pub lines: Vec<Line>,
     /// What the buyer expects to pay.
     pub expected_total: Option<Money>,
-    /// By what to pay at once; without it the order waits for [`pay`].
+    /// By what to pay at once; without it the order waits for `PayOrder`.
     pub payment_method: Option<PaymentMethod>,
     /// 0 on the first try.
     pub retry_count: i32,
@@ -103,7 +98,9 @@ pub async fn place(
         order_id: OrderId::new(ctx.env.uuid()),
         lines: lines.clone(),
         expected_total,
-        pay_by: payment_method.map(|it| pay_by(ctx, it)).transpose()?,
+        pay_by: payment_method
+            .map(|it| order_payments::pay_by(ctx, it))
+            .transpose()?,
         retry_count,
     };
     let view = match ctx.ledgers.call(drop_id, command, time_left).await {
@@ -119,157 +116,13 @@ pub async fn place(
         }
         Err(error) => return Err(refusals::no_answer(drop_id, error)),
     };
-    let (order, proof_hash) = paid_or_waiting(ctx, caller, drop_id, &view, until).await;
+    let (order, proof_hash) =
+        order_payments::paid_or_waiting(ctx, caller, drop_id, &view, until).await;
     Ok(Placed {
         order,
         stock_left: view.stock_left,
         proof_hash,
     })
-}
-
-/// How a buyer wants to pay.
-#[derive(Debug, Clone)]
-pub struct PayOrder {
-    /// The client's key.
-    pub request_id: RequestId,
-    /// The order's drop.
-    pub drop_id: DropId,
-    /// Which order.
-    pub order_id: OrderId,
-    /// By what.
-    pub payment_method: PaymentMethod,
-    /// 0 on the first try.
-    pub retry_count: i32,
-}
-
-/// Begins to pay for the caller's held order, and waits for the provider's word, but not for ever.
-///
-/// # Errors
-/// As `PayOrder` of the contract.
-pub async fn pay(
-    ctx: &Context,
-    caller: AccountId,
-    wish: PayOrder,
-    time_left: Duration,
-) -> Result<OrderRow> {
-    let until = ctx.env.now() + time_left;
-    let (drop_id, order_id) = (wish.drop_id, wish.order_id);
-    let print = Fingerprint::new("PayOrder").bytes(order_id.as_bytes());
-    let call = Call {
-        caller_id: caller,
-        method: Method::PayOrder,
-        request_id: Some(wish.request_id),
-        fingerprint: print.text(wish.payment_method.expose()).finish(),
-    };
-    let command = Command::PayOrder {
-        call,
-        order_id,
-        pay_by: pay_by(ctx, wish.payment_method)?,
-        retry_count: wish.retry_count,
-    };
-    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
-    let (order, _) = paid_or_waiting(ctx, caller, drop_id, &view, until).await;
-    Ok(order)
-}
-
-fn pay_by(ctx: &Context, method: PaymentMethod) -> Result<PayBy> {
-    let provider = ctx.payments.providers().chosen().ok_or_else(|| {
-        Error::invalid(
-            "payment_method",
-            "must be empty: this server takes no payments",
-        )
-    })?;
-    Ok(PayBy {
-        provider: provider.to_owned(),
-        method,
-    })
-}
-
-/// The order once its payment has come to something, or when the time is up. Its record's proof comes along.
-async fn paid_or_waiting(
-    ctx: &Context,
-    caller: AccountId,
-    drop_id: DropId,
-    view: &OrderView,
-    until: crate::domain::Timestamp,
-) -> (OrderRow, [u8; 32]) {
-    let order = view.order.row(drop_id, &view.terms);
-    let left = until.since(ctx.env.now()).saturating_sub(ANSWER_MARGIN);
-    if !is_paying(order.state) || left.is_zero() {
-        return (order, view.proof_hash);
-    }
-    let watching = async {
-        let mut watch = OrderWatch::begin(ctx, caller, drop_id, order.order_id, left).await?;
-        loop {
-            let newest = watch.newest().await?;
-            if !is_paying(newest.order.state) {
-                return Ok::<_, Error>(newest);
-            }
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = watching => outcome.ok(),
-        () = ctx.env.sleep(left.min(PAYMENT_WAIT)) => None,
-    };
-    match outcome {
-        Some(newest) => (newest.order.row(drop_id, &newest.terms), newest.proof_hash),
-        // The hold is there, and the payment goes on: the buyer asks again.
-        None => (order, view.proof_hash),
-    }
-}
-
-const fn is_paying(state: OrderState) -> bool {
-    matches!(
-        state,
-        OrderState::PaymentPending | OrderState::PaymentUnknown
-    )
-}
-
-/// Why money goes back.
-#[derive(Debug, Clone)]
-pub struct RefundOrder {
-    /// The client's key.
-    pub request_id: RequestId,
-    /// The order's drop.
-    pub drop_id: DropId,
-    /// Which order.
-    pub order_id: OrderId,
-    /// Why, for the record.
-    pub reason: String,
-    /// Whether its units are for sale again.
-    pub restock: bool,
-}
-
-/// Gives the money of a paid order of the caller's drop back.
-///
-/// # Errors
-/// As `RefundOrder` of the contract.
-pub async fn refund(
-    ctx: &Context,
-    caller: AccountId,
-    wish: RefundOrder,
-    time_left: Duration,
-) -> Result<OrderRow> {
-    let (drop_id, order_id) = (wish.drop_id, wish.order_id);
-    super::drops::owned(ctx, caller, drop_id).await?;
-    let print = Fingerprint::new("RefundOrder")
-        .bytes(order_id.as_bytes())
-        .text(&wish.reason)
-        .number(i64::from(wish.restock));
-    let call = Call {
-        caller_id: caller,
-        method: Method::RefundOrder,
-        request_id: Some(wish.request_id),
-        fingerprint: print.finish(),
-    };
-    let command = Command::RefundOrder {
-        call,
-        order_id,
-        reason: wish.reason,
-        restock: wish.restock,
-    };
-    let view = on_order(ctx, drop_id, order_id, command, time_left).await?;
-    Ok(view.order.row(drop_id, &view.terms))
 }
 
 /// Gives the caller's hold back. Repeating is harmless.
@@ -367,7 +220,7 @@ pub async fn receipt(
     receipt::make(record, &ledger.secret, at).map_err(|error| Error::Internal(error.to_string()))
 }
 
-async fn on_order(
+pub(super) async fn on_order(
     ctx: &Context,
     drop_id: DropId,
     order_id: OrderId,

@@ -28,7 +28,7 @@ pub(in crate::store) mod samples;
 
 /// Makes a test of each property. `$make` is an expression that makes a future of a store and something to keep alive meanwhile.
 /// What is not here is [`reopening::everything_survives`], which needs to know how to reopen, and
-/// [`projections::truncating_empties_projections_only`], which needs a store of its own.
+/// [`projections::truncating_empties_derived_rows_only`], which needs a store of its own.
 #[macro_export]
 macro_rules! store_conformance {
     ($make:expr) => {

@@ -15,6 +15,8 @@ mod orders;
 mod outbox;
 mod payments;
 mod projections;
+#[cfg(test)]
+pub(crate) mod raw;
 mod requests;
 mod rows;
 mod sessions;

@@ -21,4 +21,5 @@ mod payments;
 mod process;
 mod proofs;
 mod restarts;
+mod stripe;
 mod watch;

@@ -254,4 +254,11 @@ async fn a_hold_that_runs_out_gives_its_units_back() {
         OrderState::Expired
     );
     assert_eq!(reason(cancel_order(&ann, &order).await), "ORDER_STATE");
+    let pay = v1::PayOrderRequest {
+        drop_id: order.drop_id.clone(),
+        order_id: order.order_id.clone(),
+        payment_method: "pm_test_ok".into(),
+        ..Default::default()
+    };
+    assert_eq!(reason(ann.pay_order(pay).await), "HOLD_EXPIRED");
 }

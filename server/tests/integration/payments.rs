@@ -6,6 +6,10 @@ use livedrop::{
     Client, Error,
     v1::{self, OrderState, PaymentErrorReason},
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::harness::{
     Server, cancel_order, eventually, get_drop, get_order, open_drop, order_request, place, reason,
@@ -209,6 +213,43 @@ async fn an_open_payment_can_be_neither_cancelled_nor_doubled() {
         assert_eq!(error.metadata()["orderId"], order.order_id);
     }
     assert_eq!(stock(&get_drop(&ann, &drop).await, 0), (4, 1, 0));
+    server.stop().await;
+}
+
+/// Presses a button of the page that a buyer is sent to.
+async fn press(order: &v1::Order, button: &str) {
+    let rest = order.action_url.strip_prefix("http://").unwrap();
+    let (host, page) = rest.split_once('/').unwrap();
+    let head = format!(
+        "POST /{page}/{button} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_buyer_confirms_a_payment_or_does_not() {
+    let server = Server::start().await;
+    let (creator, ann, bob) = (
+        server.creator().await,
+        server.person().await,
+        server.person().await,
+    );
+    let drop = open_drop(&creator, &[(100, 5)]).await;
+    let order = buy(&ann, &drop, "pm_test_3ds").await.unwrap();
+    press(&order, "approve").await;
+    let paid = until(&ann, &order, OrderState::Paid).await;
+    assert!(paid.action_url.is_empty());
+
+    let order = buy(&bob, &drop, "pm_test_3ds").await.unwrap();
+    press(&order, "decline").await;
+    let failed = until(&bob, &order, OrderState::Held).await;
+    assert_eq!(error_of(&failed), PaymentErrorReason::AuthenticationFailed);
+    assert!(failed.action_url.is_empty());
+    assert_eq!(stock(&get_drop(&ann, &drop).await, 0), (3, 1, 1));
     server.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! The binary as people and supervisors meet it: what it prints, how it ends, what it refuses and with which exit status.
 
+mod operators;
 mod settings;
 
 use std::{

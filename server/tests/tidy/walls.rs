@@ -170,6 +170,12 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         inside: &[""],
+        except: &["payments/stripe"],
+        rule: Never(&["reqwest::*"]),
+        reason: "a driver stays in its backend",
+    },
+    Wall {
+        inside: &[""],
         except: &["hot/redis", "bus/redis"],
         rule: Never(&["fred::*"]),
         reason: "a driver stays in its backend",
@@ -313,6 +319,7 @@ mod tests {
             ("service/drops", "use livedrop_proto::v1::Drop;"),
             ("store/drops", "use redb::Database;"),
             ("store/embedded", "use scylla::Session;"),
+            ("jobs/payments", "use reqwest::Client;"),
             ("ledger", "use fred::prelude::*;"),
             ("service/drops", "use crate::store::EmbeddedStore;"),
             ("rpc/serve", "use crate::store::embedded::open;"),

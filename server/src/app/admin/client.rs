@@ -1,4 +1,4 @@
-//! The tools' side of the admin socket: a store that can only be read.
+//! The tools' side of the admin socket: ledgers that can only be read, and orders that can be settled by hand.
 
 use std::{io, path::Path};
 
@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     app::drop_list::{Cursor, DropPage},
-    domain::DropId,
+    domain::{DropId, OrderId},
+    service::operator::{OrderSheet, SettleOrder, Settled},
     store::{Append, LedgerRecord, LedgerStore, OpenLedger, Result, StoreError},
 };
 
@@ -49,7 +50,31 @@ impl RemoteLedgers {
         match self.ask(&Call::ListDrops { after }).await? {
             Answer::Drops(page) => Ok(page),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
-            Answer::Records(_) => Err(unexpected()),
+            Answer::Records(_) | Answer::Order(_) | Answer::Settled(_) => Err(unexpected()),
+        }
+    }
+
+    /// An order, with all that is known of its payments.
+    ///
+    /// # Errors
+    /// If there is none, or the server is gone.
+    pub async fn show_order(&self, drop_id: DropId, order_id: OrderId) -> Result<OrderSheet> {
+        match self.ask(&Call::ShowOrder { drop_id, order_id }).await? {
+            Answer::Order(sheet) => Ok(*sheet),
+            Answer::Failed(message) => Err(StoreError::Determinate(message)),
+            Answer::Records(_) | Answer::Drops(_) | Answer::Settled(_) => Err(unexpected()),
+        }
+    }
+
+    /// Has an attempt to pay settled.
+    ///
+    /// # Errors
+    /// If that is refused, or the server is gone: then look at the order.
+    pub async fn settle_order(&self, wish: SettleOrder) -> Result<Settled> {
+        match self.ask(&Call::SettleOrder(wish)).await? {
+            Answer::Settled(settled) => Ok(*settled),
+            Answer::Failed(message) => Err(StoreError::Determinate(message)),
+            Answer::Records(_) | Answer::Drops(_) | Answer::Order(_) => Err(unexpected()),
         }
     }
 
@@ -108,7 +133,7 @@ impl LedgerStore for RemoteLedgers {
         {
             Answer::Records(rows) => Ok(rows.into_iter().map(|row| row.0).collect()),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
-            Answer::Drops(_) => Err(unexpected()),
+            Answer::Drops(_) | Answer::Order(_) | Answer::Settled(_) => Err(unexpected()),
         }
     }
 

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     app::drop_list::{Cursor, DropPage},
-    domain::{DropId, Timestamp},
+    domain::{DropId, OrderId, Timestamp},
+    service::operator::{OrderSheet, SettleOrder, Settled},
     store::LedgerRecord,
 };
 
@@ -32,6 +33,10 @@ pub(super) enum Call {
     },
     /// The drops there are, in the order of opening.
     ListDrops { after: Option<Cursor> },
+    /// An order, with all that is known of its payments.
+    ShowOrder { drop_id: DropId, order_id: OrderId },
+    /// Settle an attempt to pay by hand.
+    SettleOrder(SettleOrder),
 }
 
 /// An answer.
@@ -40,6 +45,8 @@ pub(super) enum Call {
 pub(super) enum Answer {
     Records(Vec<LedgerRow>),
     Drops(DropPage),
+    Order(Box<OrderSheet>),
+    Settled(Box<Settled>),
     Failed(String),
 }
 

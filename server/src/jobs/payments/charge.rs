@@ -118,8 +118,8 @@ impl PaymentRunner {
             reference.is_some() || view.attempt.state != AttemptState::Open(WaitReason::Pending);
         let may_send = now.since(view.attempt.started_at) < SEND_WITHIN;
         let found = if is_sent || !may_send {
-            let _call = self.0.calls.acquire().await;
-            provider.look_up(key(id), reference).await?
+            let look_up = provider.look_up(key(id), reference);
+            self.call(provider, "look_up", look_up).await?
         } else {
             None
         };
@@ -132,8 +132,10 @@ impl PaymentRunner {
                     method: view.attempt.method.clone(),
                     started_at: view.attempt.started_at,
                 };
-                let _call = self.0.calls.acquire().await;
-                Some(provider.start(&charge).await?)
+                Some(
+                    self.call(provider, "start", provider.start(&charge))
+                        .await?,
+                )
             }
             found => found,
         };
@@ -142,8 +144,8 @@ impl PaymentRunner {
                 status: PaymentStatus::ConfirmationRequired,
                 reference,
             }) => {
-                let _call = self.0.calls.acquire().await;
-                provider.confirm(key(id), &reference).await.map(Some)
+                let confirm = provider.confirm(key(id), &reference);
+                self.call(provider, "confirm", confirm).await.map(Some)
             }
             found => Ok(found),
         }
@@ -155,8 +157,8 @@ impl PaymentRunner {
         provider: &SharedProvider,
         reference: Option<&str>,
     ) -> Result<Option<Payment>, ProviderError> {
-        let _call = self.0.calls.acquire().await;
-        provider.cancel(key(id), reference).await
+        let cancel = provider.cancel(key(id), reference);
+        self.call(provider, "cancel", cancel).await
     }
 
     /// A payment that failed may have captured all the same: only a webhook makes us ask.
@@ -167,10 +169,8 @@ impl PaymentRunner {
     ) -> Result<Step, LookError> {
         let provider = self.provider(view)?;
         let reference = self.reference(id).await?;
-        let found = {
-            let _call = self.0.calls.acquire().await;
-            provider.look_up(key(id), reference.as_deref()).await?
-        };
+        let look_up = provider.look_up(key(id), reference.as_deref());
+        let found = self.call(provider, "look_up", look_up).await?;
         match found.map(|payment| payment.status) {
             Some(PaymentStatus::Captured) => self.report(id, Report::Captured).await,
             Some(

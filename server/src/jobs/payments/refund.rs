@@ -18,10 +18,8 @@ impl PaymentRunner {
             reference: self.reference(id).await?,
             amount: amount(view),
         };
-        let status = {
-            let _call = self.0.calls.acquire().await;
-            provider.refund(&refund).await?
-        };
+        let asked = provider.refund(&refund);
+        let status = self.call(provider, "refund", asked).await?;
         let outcome = match status {
             RefundStatus::Done => "done",
             RefundStatus::Pending => "pending",

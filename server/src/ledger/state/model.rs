@@ -9,6 +9,7 @@ use crate::{
         payment::{FailReason, PaymentMethod},
     },
     ledger::entry::{CloseReason, Line, Method, WaitReason},
+    store::projections::ItemStock,
 };
 
 /// Where an entry stands.
@@ -75,6 +76,19 @@ pub struct Item {
 }
 
 impl Item {
+    /// The counts of a row, to be read and not to be folded on.
+    pub(in crate::ledger) const fn of_row(row: &ItemStock) -> Self {
+        Self {
+            item_id: row.item_id,
+            initial: row.initial,
+            restocked: row.restocked,
+            available: row.available,
+            held: row.held,
+            sold: row.sold,
+            low_told: true,
+        }
+    }
+
     fn units(&self) -> Option<i64> {
         self.available
             .checked_add(self.held)?

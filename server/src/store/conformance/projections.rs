@@ -8,6 +8,7 @@ use crate::{
     domain::DropId,
     store::{
         Put, SharedStore,
+        drops::{DropTime, DropTimeKey},
         projections::{Checkpoint, DropState, DropStatus},
     },
 };
@@ -101,9 +102,9 @@ pub async fn statuses_come_back_as_put(store: &SharedStore) {
     }
 }
 
-/// Truncating empties what is projected, leaves the truth alone, and lets the projections be made again. Not in the macro, as it
+/// Truncating empties what is derived, leaves the truth and checkpoints alone, and lets the rows be made again. Not in the macro, as it
 /// empties what others have put: the store must be the caller's own.
-pub async fn truncating_empties_projections_only(store: &SharedStore) {
+pub async fn truncating_empties_derived_rows_only(store: &SharedStore) {
     let (row, status, drop) = (order_row(), drop_status(), super::samples::drop());
     let it = order_ref(&row);
     assert_eq!(store.insert_drop(&drop).await.unwrap(), Put::Done);
@@ -119,8 +120,21 @@ pub async fn truncating_empties_projections_only(store: &SharedStore) {
             store.get_order(row.order_id).await.unwrap().as_ref(),
             Some(&row)
         );
+        let key = DropTimeKey {
+            opens_at: drop.opens_at,
+            drop_id: drop.drop_id,
+        };
+        let ends_at = drop.ends_at;
+        store
+            .put_drop_time(DropTime { key, ends_at }, drop.created_at)
+            .await
+            .unwrap();
+        store
+            .put_creator_drop(drop.creator_id, drop.created_at, drop.drop_id)
+            .await
+            .unwrap();
 
-        store.truncate_projections().await.unwrap();
+        store.truncate_derived().await.unwrap();
         assert_eq!(store.get_order(row.order_id).await.unwrap(), None);
         let month = it.key.created_at.month();
         let listed = store.list_buyer_orders(it.buyer_id, month, first_100());
@@ -128,7 +142,12 @@ pub async fn truncating_empties_projections_only(store: &SharedStore) {
         let listed = store.list_drop_orders(it.drop_id, it.segment, first_100());
         assert_eq!(listed.await.unwrap(), []);
         assert_eq!(store.get_drop_status(status.drop_id).await.unwrap(), None);
-        assert_eq!(store.get_checkpoints(row.drop_id).await.unwrap(), []);
+        let kept = [("orders".to_owned(), checkpoint(1))];
+        assert_eq!(store.get_checkpoints(row.drop_id).await.unwrap(), kept);
+        let times = store.list_drop_times(drop.opens_at.day(), drop.drop_id.shard(), first_100());
+        assert_eq!(times.await.unwrap(), []);
+        let listed = store.list_creator_drops(drop.creator_id, first_100());
+        assert_eq!(listed.await.unwrap(), []);
         // What is older than what was there may come again.
         let older = DropStatus {
             seq: 1,

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::{
     EmbeddedStore, key,
     rows::{
-        DROP_STATUS, Failure, LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
+        DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, Failure, LEDGER_CHECKPOINTS, ORDERS,
+        ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
     },
     versioned::{decode, encode},
 };
@@ -17,13 +18,14 @@ use crate::{
     },
 };
 
-/// What ledgers are projected into.
-const PROJECTIONS: [RowTable; 5] = [
+/// What can be made again from ledgers and drops.
+const DERIVED: [RowTable; 6] = [
     ORDERS,
     ORDERS_BY_BUYER,
     ORDERS_BY_DROP,
     DROP_STATUS,
-    LEDGER_CHECKPOINTS,
+    DROPS_BY_TIME,
+    DROPS_BY_CREATOR,
 ];
 
 /// Most consumers of a ledger: they are parts of this program, a handful.
@@ -84,12 +86,8 @@ impl ProjectionStore for EmbeddedStore {
         self.read(|snapshot| snapshot.get(DROP_STATUS, drop_id.as_bytes(), decode_status))
     }
 
-    async fn truncate_projections(&self) -> Result<()> {
-        self.write(|rows| {
-            PROJECTIONS
-                .into_iter()
-                .try_for_each(|table| rows.clear(table))
-        })
-        .await
+    async fn truncate_derived(&self) -> Result<()> {
+        self.write(|rows| DERIVED.into_iter().try_for_each(|table| rows.clear(table)))
+            .await
     }
 }

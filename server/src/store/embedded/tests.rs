@@ -73,11 +73,11 @@ async fn everything_survives_reopening() {
 }
 
 #[tokio::test]
-async fn truncating_empties_projections_only() {
+async fn truncating_empties_derived_rows_only() {
     let in_memory = Arc::new(EmbeddedStore::in_memory().unwrap()) as SharedStore;
     let (on_disk, _dir) = on_disk();
     for store in [in_memory, on_disk] {
-        projections::truncating_empties_projections_only(&store).await;
+        projections::truncating_empties_derived_rows_only(&store).await;
     }
 }
 

@@ -88,11 +88,9 @@ impl<S: ProjectionStore + ?Sized> ProjectionStore for Faulty<S> {
         .await
     }
 
-    async fn truncate_projections(&self) -> Result<()> {
-        self.call(Method::TruncateProjections, || {
-            self.inner.truncate_projections()
-        })
-        .await
+    async fn truncate_derived(&self) -> Result<()> {
+        self.call(Method::TruncateDerived, || self.inner.truncate_derived())
+            .await
     }
 }
 

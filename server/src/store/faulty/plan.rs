@@ -46,7 +46,7 @@ pub enum Method {
     PutCheckpoint,
     PutDropStatus,
     GetDropStatus,
-    TruncateProjections,
+    TruncateDerived,
     PutAttempt,
     GetAttempt,
     PutPaymentEvent,
@@ -99,7 +99,7 @@ impl Method {
             | Self::PutOrderRefs
             | Self::PutCheckpoint
             | Self::PutDropStatus
-            | Self::TruncateProjections
+            | Self::TruncateDerived
             | Self::PutAttempt
             | Self::PutPaymentEvent
             | Self::PutIntent

@@ -182,7 +182,7 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         PutCheckpoint: put_checkpoint(drop_id, "a", checkpoint),
         PutDropStatus: put_drop_status(&samples::drop_status()),
         GetDropStatus: get_drop_status(drop_id),
-        TruncateProjections: truncate_projections(),
+        TruncateDerived: truncate_derived(),
         PutAttempt: put_attempt(order_id, 1, &samples::attempt()),
         GetAttempt: get_attempt(order_id, 1),
         PutPaymentEvent: put_payment_event("a", "b", samples::NOW),

@@ -1,0 +1,85 @@
+//! `livedrop rebuild`: makes all derived rows of a stopped server's store anew.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Error, args::RebuildArgs, ledger_source::open_stopped, load, print, signal::interruptible,
+};
+use crate::{
+    config::Profile,
+    env::{SharedEnv, SystemEnv},
+    events::Sinks,
+    jobs::rebuild::{self, Rebuilt},
+    ledger::projector::Consumers,
+    projectors,
+    store::SharedStore,
+};
+
+/// How often it is told how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
+    let config = load(Profile::Serve, &args.into_settings())?.config;
+    let data = config.store.data.ok_or_else(|| {
+        Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
+    })?;
+    // The store belongs to one process: with a server on it this ends here, and says so.
+    let store: SharedStore = Arc::new(open_stopped(&data)?);
+    let env: SharedEnv = Arc::new(SystemEnv);
+    // Without sinks: what was told stays told, and is not told again.
+    let consumers = projectors::consumers(&store, &Sinks::default());
+    let mut told_at = Instant::now();
+    let each = |done: &Rebuilt| {
+        if told_at.elapsed() >= TELL_EVERY {
+            told_at = Instant::now();
+            eprintln!("livedrop: {}", so_far(done));
+        }
+    };
+    let done = interruptible(rebuild::rebuild(&env, &store, &consumers, each)).await??;
+    for (drop_id, why) in &done.wrong {
+        eprintln!("livedrop: {drop_id} WRONG: {why}");
+    }
+    print(&summary(&done, &consumers))?;
+    match done.wrong.len() as u64 {
+        0 => Ok(()),
+        wrong => Err(Error::Wrong {
+            wrong,
+            checked: done.ledgers + wrong,
+        }),
+    }
+}
+
+fn so_far(done: &Rebuilt) -> String {
+    format!(
+        "{} drops, {} ledgers, {} records, {} orders",
+        done.drops, done.ledgers, done.records, done.orders
+    )
+}
+
+/// What was written to each table.
+fn summary(done: &Rebuilt, consumers: &Consumers) -> String {
+    let tables = [
+        ("drops_by_time", done.drops),
+        ("drops_by_creator", done.drops),
+        ("orders", done.orders),
+        ("orders_by_buyer", done.orders),
+        ("orders_by_drop", done.orders),
+        ("drop_status", done.ledgers),
+        ("ledger_checkpoints", done.ledgers * consumers.len() as u64),
+    ];
+    let rows = tables
+        .iter()
+        .map(|(table, rows)| format!("{table:<20}{rows:>10}\n"));
+    let head = format!("{:<20}{:>10}\n", "table", "rows");
+    let wrong = match done.wrong.len() {
+        0 => String::new(),
+        wrong => format!("; {wrong} wrong, not counted, projected up to where they are wrong"),
+    };
+    let foot = format!("rebuilt from {}{wrong}\n", so_far(done));
+    std::iter::once(head)
+        .chain(rows)
+        .chain(std::iter::once(foot))
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Making all derived rows anew: the lists of drops from their rows; order rows, their lists and drop statuses from the ledgers, by the
+//! same consumers that follow them while they are written. Events are not told again.
+
+#[cfg(test)]
+mod tests;
+
+use futures::{StreamExt as _, stream};
+
+use super::outbox;
+use crate::{
+    domain::{DropId, drop::Drop},
+    env::SharedEnv,
+    ledger::projector::{Consumers, StoredError, project_stored},
+    store::{Cas, SharedStore, StoreError, jobs::Job},
+};
+
+/// Notes a rebuild that is not finished.
+const JOB: &str = "rebuild";
+const BEGUN: i64 = 1;
+const FINISHED: i64 = 0;
+/// Drops read at a time.
+const PAGE: usize = 100;
+/// Ledgers projected at once: their rows share commits, and this many folds fit into memory.
+const AT_ONCE: usize = 8;
+
+/// What a rebuild has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Drops listed anew.
+    pub drops: u64,
+    /// Ledgers projected to their end; the other drops are not frozen.
+    pub ledgers: u64,
+    /// Records of these.
+    pub records: u64,
+    /// Orders of these.
+    pub orders: u64,
+    /// Ledgers that are wrong, and how: they are projected up to there.
+    pub wrong: Vec<(DropId, String)>,
+}
+
+/// Why a rebuild stopped. Derived rows are missing now: it has to be run again.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// The store failed.
+    #[error("the store failed; run the rebuild again, rows are missing")]
+    Store(#[from] StoreError),
+    /// Rows of a ledger could not be written.
+    #[error("ledger {0} could not be projected; run the rebuild again, rows are missing")]
+    Ledger(DropId, #[source] StoredError),
+    /// Another rebuild is at work.
+    #[error("another rebuild is at work")]
+    Busy,
+}
+
+/// Empties all derived rows and makes them anew, telling `each` time a ledger is done. Nothing else may have the store open: it would write
+/// rows that are emptied, or miss those that are not there yet.
+///
+/// # Errors
+/// See [`RebuildError`]. Wrong ledgers are no error: the others have to be served.
+pub async fn rebuild(
+    env: &SharedEnv,
+    store: &SharedStore,
+    consumers: &Consumers,
+    mut each: impl FnMut(&Rebuilt),
+) -> Result<Rebuilt, RebuildError> {
+    // First: a process that dies from here on leaves a store that no server starts on.
+    note(env, store, BEGUN).await?;
+    store.truncate_derived().await?;
+    let (mut done, mut after) = (Rebuilt::default(), None);
+    loop {
+        let drops = store.scan_drops(after, PAGE).await?;
+        let Some(last) = drops.last() else {
+            break;
+        };
+        after = Some(last.drop_id);
+        let mut projected = stream::iter(drops)
+            .map(|drop| project(store, consumers, drop))
+            .buffer_unordered(AT_ONCE);
+        while let Some(one) = projected.next().await {
+            done.add(one?);
+            each(&done);
+        }
+    }
+    done.wrong.sort_unstable();
+    note(env, store, FINISHED).await?;
+    Ok(done)
+}
+
+/// Whether a rebuild was cut off, so that rows are missing.
+///
+/// # Errors
+/// If the store fails.
+pub async fn is_unfinished(store: &SharedStore) -> Result<bool, StoreError> {
+    Ok(store
+        .get_job(JOB)
+        .await?
+        .is_some_and(|job| job.cursor == BEGUN))
+}
+
+async fn note(env: &SharedEnv, store: &SharedStore, cursor: i64) -> Result<(), RebuildError> {
+    let before = store.get_job(JOB).await?;
+    let job = Job {
+        job_id: JOB.to_owned(),
+        version: before.map_or(0, |job| job.version) + 1,
+        op_id: env.uuid(),
+        cursor,
+    };
+    match store.update_job(&job).await? {
+        Cas::Done => Ok(()),
+        Cas::Stale(_) => Err(RebuildError::Busy),
+    }
+}
+
+/// Lists a drop and projects its ledger.
+async fn project(
+    store: &SharedStore,
+    consumers: &Consumers,
+    drop: Drop,
+) -> Result<Rebuilt, RebuildError> {
+    outbox::list_drop(&**store, &drop).await?;
+    let mut done = Rebuilt {
+        drops: 1,
+        ..Rebuilt::default()
+    };
+    if !drop.is_frozen() {
+        return Ok(done);
+    }
+    match project_stored(store, drop.drop_id, consumers).await {
+        // Frozen, and cut off before the first record.
+        Ok(state) if state.seq() == 0 => {}
+        Ok(state) => {
+            done.ledgers = 1;
+            done.records = state.seq();
+            done.orders = state.order_count() as u64;
+        }
+        Err(StoredError::Wrong(error)) => done.wrong.push((drop.drop_id, error.to_string())),
+        Err(error @ (StoredError::Store(_) | StoredError::Consume(_))) => {
+            return Err(RebuildError::Ledger(drop.drop_id, error));
+        }
+    }
+    Ok(done)
+}
+
+impl Rebuilt {
+    fn add(&mut self, other: Self) {
+        self.drops += other.drops;
+        self.ledgers += other.ledgers;
+        self.records += other.records;
+        self.orders += other.orders;
+        self.wrong.extend(other.wrong);
+    }
+}
