@@ -1,6 +1,9 @@
 //! A rush: thousands of buyers at one drop, at once, who behave as people and phones do. Then a verdict.
 
+mod browser;
 mod buyer;
+mod creator;
+mod crowd;
 mod evidence;
 mod limits;
 mod notes;
@@ -8,35 +11,36 @@ mod options;
 mod persona;
 mod prepare;
 mod progress;
+mod provider;
 mod report;
 mod server;
+mod settle;
 mod shop;
 mod tally;
 mod verdict;
+mod wallet;
 mod wire;
 
 use std::{
+    path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use anyhow::{Context, ensure};
+use indicatif::ProgressBar;
 use tempfile::TempDir;
-use tokio::{
-    sync::Semaphore,
-    task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use buyer::{Buyer, Login};
+use crowd::Crowd;
 pub(crate) use options::Options;
 use progress::bar;
+use provider::Books;
 use report::{Kill, Measured};
 use server::Server;
 pub(crate) use server::cpu_of;
 use shop::Shop;
-use tally::Tally;
-use verdict::Verdict;
+use verdict::{Evidence, Verdict};
 
 /// Shares of the expected orders at which the server is killed, or of the buyers who are through if that comes first:
 /// so it is killed while buyers still send, even if fewer orders come than expected.
@@ -101,33 +105,43 @@ impl Place {
 
 async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow::Result<bool> {
     let connections = wire::connections(&place.endpoint, options.connections)?;
-    let first = connections.first().context("no connection")?;
     let bar = bar("preparing", "signing buyers up", options.buyers.into());
     let logins = prepare::buyers(options, &connections, &bar).await?;
-    let (drop, items) = prepare::drop(options, first).await?;
-    bar.finish_with_message(format!("drop {}", drop.drop_id));
+    let mut crowds = vec![Crowd::main(options, &connections, &logins, deadline).await?];
+    if options.side_buyers() > 0 {
+        crowds.push(Crowd::side(options, &connections, &logins, deadline).await?);
+    }
+    bar.finish_with_message("all is ready");
 
-    let shop = Arc::new(Shop {
-        drop_id: drop.drop_id.clone(),
-        items,
-        limit_per_buyer: options.limit_per_buyer(),
-        connections,
-        opens_at: prepare::opening(&drop)?,
-        deadline,
-        gate: Semaphore::new(options.in_flight()),
-        tally: Tally::new()?,
-    });
-    let (buyers, measured) = open(options, &shop, logins, place.server.as_mut()).await?;
+    let measured = open(options, &mut crowds, place.server.as_mut()).await?;
     let bar = progress::bar("afterwards", "settling", 0);
-    let buyers = settle(&shop, buyers).await?;
-    let mut evidence = evidence::gather(&shop, buyers, options.plain, &bar).await?;
+    let provider_file = match &place.server {
+        Some(server) => Some(server.provider_file()),
+        None => options.provider_file.clone(),
+    };
+    let (settled_in, mut evidence) =
+        settle_and_gather(options, &mut crowds, provider_file.as_deref(), &bar).await?;
+    let mut stored_fault = None;
     if let Some(server) = &mut place.server {
-        evidence.stored_fault = server.kill_and_verify(&shop.drop_id)?;
+        stored_fault = server.kill_and_verify()?;
+    }
+    // Read when nobody writes it any more.
+    let books = provider_file.as_deref().map(Books::read).transpose()?;
+    for (crowd, evidence) in crowds.iter().zip(&mut evidence) {
+        let payments = books
+            .as_ref()
+            .map(|books| books.drops.get(&crowd.shop.drop_id));
+        evidence.payments = payments.map(|payments| payments.cloned().unwrap_or_default());
     }
     bar.finish_and_clear();
 
-    let verdict = Verdict::of(&evidence);
-    report::print(options, &shop, &measured, &evidence, &verdict);
+    let verdict = Verdict::of_all(&evidence, stored_fault, books.as_ref(), options.is_paid());
+    let shops: Vec<&Shop> = crowds.iter().map(|crowd| &*crowd.shop).collect();
+    let measured = Measured {
+        settled_in,
+        ..measured
+    };
+    report::print(options, &shops, &measured, &evidence, &verdict);
     if !verdict.is_clean()
         && let Some(data) = place.data.take()
     {
@@ -139,56 +153,63 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
 /// Lets all buyers loose and waits until they are through.
 async fn open(
     options: &Options,
-    shop: &Arc<Shop>,
-    logins: Vec<Login>,
+    crowds: &mut [Crowd],
     mut server: Option<&mut Server>,
-) -> anyhow::Result<(Vec<Buyer>, Measured)> {
-    let bar = bar("rush", "waiting for the opening", options.buyers.into());
-    let mut tasks = JoinSet::new();
-    for (number, login) in logins.into_iter().enumerate() {
-        let buyer = Buyer::new(Arc::clone(shop), login, number, options.seed);
-        if options.plain {
-            tasks.spawn(buyer.order_plainly(number % shop.items.len(), options.orders_each));
-        } else {
-            tasks.spawn(buyer.rush());
-        }
-    }
-    sleep_until(shop.opens_at).await;
+) -> anyhow::Result<Measured> {
+    let expected: u64 = crowds.iter().map(Crowd::len).sum();
+    let bar = bar("rush", "waiting for the opening", expected);
+    let shops: Vec<Arc<Shop>> = crowds.iter().map(|it| Arc::clone(&it.shop)).collect();
+    let main = shops.first().context("no drop")?;
+    let tasks: Vec<_> = crowds.iter_mut().map(|it| it.loose(options)).collect();
+    sleep_until(main.opens_at).await;
     if let Some(server) = &mut server {
         server.reset_cpu();
     }
     let own_cpu = server::cpu_of("self");
     let buyers = async {
-        let buyers = tasks.join_all().await;
-        (buyers, shop.opens_at.elapsed())
+        let through = tasks.into_iter().map(async |tasks| {
+            let buyers = tasks.join_all().await;
+            (buyers, main.opens_at.elapsed())
+        });
+        futures::future::join_all(through).await
     };
     let kills = async {
         match &mut server {
-            Some(server) if options.kill => kill(options, shop, server).await,
+            Some(server) if options.kill => kill(options, main, server).await,
             Some(_) | None => Ok(Vec::new()),
         }
     };
+    let cancels = shops.iter().filter(|shop| shop.is_cancelled).map(|shop| {
+        let buyers = options.side_buyers() as u64;
+        // Every other unit at least is in an order of its own.
+        creator::cancel_half_way(shop, buyers / 2, buyers)
+    });
+    let through = || shops.iter().map(|it| it.tally.finished.load(Relaxed)).sum();
     let show = async {
-        while shop.tally.finished.load(Relaxed) < options.buyers.into() {
-            bar.set_position(shop.tally.finished.load(Relaxed));
-            bar.set_message(shop.tally.line());
+        while through() < expected {
+            bar.set_position(through());
+            bar.set_message(main.tally.line());
             sleep(Duration::from_millis(100)).await;
         }
-        bar.set_position(options.buyers.into());
-        bar.finish_with_message(shop.tally.line());
+        bar.set_position(expected);
+        bar.finish_with_message(main.tally.line());
     };
-    let ((buyers, window), kills, ()) = tokio::join!(buyers, kills, show);
+    let (buyers, kills, (), cancelled) =
+        tokio::join!(buyers, kills, show, futures::future::try_join_all(cancels));
+    cancelled?;
     let own_cpu = server::cpu_of("self").saturating_sub(own_cpu);
     let server_cpu = server.map(|server| server.cpu());
-    Ok((
-        buyers,
-        Measured {
-            window,
-            server_cpu,
-            own_cpu,
-            kills: kills?,
-        },
-    ))
+    let window = buyers.first().map(|(_, window)| *window);
+    for (crowd, (buyers, _)) in crowds.iter_mut().zip(buyers) {
+        crowd.buyers = buyers;
+    }
+    Ok(Measured {
+        window: window.unwrap_or_default(),
+        settled_in: Duration::ZERO,
+        server_cpu,
+        own_cpu,
+        kills: kills?,
+    })
 }
 
 /// Kills the server in the middle, again and again.
@@ -215,14 +236,30 @@ async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Re
     Ok(kills)
 }
 
-/// Finds out what became of every request without an answer.
-async fn settle(shop: &Shop, buyers: Vec<Buyer>) -> anyhow::Result<Vec<Buyer>> {
-    let (open, mut settled): (Vec<_>, Vec<_>) = buyers.into_iter().partition(Buyer::is_unsettled);
-    let mut tasks = JoinSet::new();
-    for buyer in open {
-        tasks.spawn(buyer.settle());
+/// Waits until nothing is open any more, and fetches what there is to judge by. Returns how long the server took once nobody called.
+async fn settle_and_gather(
+    options: &Options,
+    crowds: &mut [Crowd],
+    provider_file: Option<&Path>,
+    bar: &ProgressBar,
+) -> anyhow::Result<(Duration, Vec<Evidence>)> {
+    for crowd in crowds.iter_mut() {
+        crowd.settle().await?;
     }
-    settled.extend(tasks.join_all().await);
-    ensure!(Instant::now() < shop.deadline, "time is up");
-    Ok(settled)
+    let mut returns = Vec::new();
+    for crowd in crowds.iter_mut() {
+        returns.push(crowd.end_returns().await?);
+    }
+    let shops: Vec<&Shop> = crowds.iter().map(|crowd| &*crowd.shop).collect();
+    let settled_in = if options.plain {
+        Duration::ZERO
+    } else {
+        settle::wait(&shops, provider_file, bar).await?
+    };
+    let mut evidence = Vec::new();
+    for (crowd, returns) in crowds.iter_mut().zip(returns) {
+        let buyers = std::mem::take(&mut crowd.buyers);
+        evidence.push(evidence::gather(&crowd.shop, buyers, returns, bar).await?);
+    }
+    Ok((settled_in, evidence))
 }

@@ -1,5 +1,7 @@
 //! One buyer: an account, a way to behave, and notes.
 
+mod check_out;
+
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -10,18 +12,22 @@ use livedrop::{
     v1::{CancelOrderRequest, PlaceOrderLine, PlaceOrderRequest},
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tonic::Request;
+use uuid::Uuid;
 
 use super::{
-    notes::{Answer, Cancel, Placed, Purchase, Refused},
+    notes::{Answer, Cancel, Placed, Purchase},
     persona::{Persona, draw_lines},
     shop::Shop,
-    wire::{CALL_TIMEOUT, Failure},
+    wallet::Wallet,
+    wire::{self, CALL_TIMEOUT, Reply},
 };
 
 /// Tries for what is not open yet or sold out, or after a void request id; each with a new request id.
 const ATTEMPTS_MAX: u32 = 4;
+/// Buyers of the drop that will be cancelled come within so many milliseconds: it is half-way for a while.
+const ARRIVE_WITHIN: u64 = 4_000;
 
 /// An account that can buy.
 #[derive(Debug, Clone)]
@@ -60,7 +66,7 @@ impl Buyer {
     pub(crate) async fn order_plainly(mut self, item: usize, orders: u32) -> Self {
         sleep_until(self.shop.opens_at).await;
         for _ in 0..orders {
-            self.buy(vec![(item, 1)]).await;
+            self.buy(vec![(item, 1)], Wallet::EMPTY).await;
         }
         self.shop.tally.finished.fetch_add(1, Relaxed);
         self
@@ -74,25 +80,27 @@ impl Buyer {
         } else {
             Duration::ZERO
         };
-        sleep_until(
-            self.shop
-                .opens_at
-                .checked_sub(early)
-                .unwrap_or(self.shop.opens_at),
-        )
-        .await;
+        let opens_at = self.shop.opens_at;
+        sleep_until(opens_at.checked_sub(early).unwrap_or(opens_at)).await;
+        if self.shop.is_cancelled {
+            sleep(self.millis(0..ARRIVE_WITHIN)).await;
+        }
+        self.behave(persona).await;
+        self.shop.tally.finished.fetch_add(1, Relaxed);
+        self
+    }
+
+    async fn behave(&mut self, persona: Persona) {
         let item_count = self.shop.items.len();
         let mut lines = draw_lines(item_count, &mut self.rng);
+        let wallet = self.wallet();
         match persona {
-            Persona::Keeper | Persona::Early => self.buy(lines).await,
+            Persona::Keeper | Persona::Early => self.buy(lines, wallet).await,
             Persona::Hopeful => {
                 for _ in 0..ATTEMPTS_MAX {
-                    self.buy(lines.clone()).await;
-                    if !self
-                        .notes
-                        .last()
-                        .is_some_and(|purchase| purchase.is_refused_as("SOLD_OUT"))
-                    {
+                    self.buy(lines.clone(), wallet).await;
+                    let last = self.notes.last();
+                    if !last.is_some_and(|purchase| purchase.is_refused_as("SOLD_OUT")) {
                         break;
                     }
                     sleep(self.millis(200..2000)).await;
@@ -103,29 +111,30 @@ impl Buyer {
             Persona::Fickle => {
                 self.buy_and_cancel(lines).await;
                 let lines = draw_lines(item_count, &mut self.rng);
-                self.buy(lines).await;
+                self.buy(lines, wallet).await;
             }
-            Persona::Twin => self.buy_twice(lines).await,
+            Persona::Twin => self.buy_twice(lines, wallet).await,
             Persona::Quitter => {
                 let patience = self.millis(1..40);
-                self.try_to_buy(lines, patience).await;
+                self.try_to_buy(lines, wallet, patience).await;
+                self.check_out_last().await;
             }
             Persona::Greedy => {
-                self.buy(vec![(0, self.shop.limit_per_buyer + 1)]).await;
-                self.buy(lines.clone()).await;
-                self.buy(lines).await;
+                self.buy(vec![(0, self.shop.limit_per_buyer + 1)], wallet)
+                    .await;
+                self.buy(lines.clone(), wallet).await;
+                self.buy(lines, wallet).await;
             }
         }
-        self.shop.tally.finished.fetch_add(1, Relaxed);
-        self
     }
 
-    /// Finds out what became of the requests and cancellations without an answer, by repeating them.
+    /// Finds out what became of the requests, payments and cancellations without an answer, by repeating them; then pays as planned.
     pub(crate) async fn settle(mut self) -> Self {
         for mut purchase in std::mem::take(&mut self.notes) {
             if purchase.is_open {
                 let answer = self.send(&mut purchase, CALL_TIMEOUT).await;
                 purchase.note([answer]);
+                self.check_out(&mut purchase).await;
             }
             if purchase.cancel == Cancel::Open {
                 self.cancel(&mut purchase).await;
@@ -137,25 +146,34 @@ impl Buyer {
 
     /// Whether an answer is missing.
     pub(crate) fn is_unsettled(&self) -> bool {
-        self.notes
-            .iter()
-            .any(|purchase| purchase.is_open || purchase.cancel == Cancel::Open)
+        self.notes.iter().any(Purchase::is_unsettled)
+    }
+
+    fn wallet(&mut self) -> Wallet {
+        if self.shop.is_paid {
+            Wallet::draw(&mut self.rng)
+        } else {
+            Wallet::EMPTY
+        }
     }
 
     fn millis(&mut self, range: std::ops::Range<u64>) -> Duration {
         Duration::from_millis(self.rng.random_range(range))
     }
 
-    fn wish(&mut self, lines: Vec<(usize, i32)>) -> Purchase {
-        Purchase::new(
-            uuid::Builder::from_random_bytes(self.rng.random()).into_uuid(),
-            lines,
-        )
+    fn request_id(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.rng.random()).into_uuid()
     }
 
-    /// Buys. If the drop is not open yet, again when it is; if the request id is void, with a new one.
-    async fn buy(&mut self, lines: Vec<(usize, i32)>) {
-        self.try_to_buy(lines.clone(), CALL_TIMEOUT).await;
+    /// Buys and pays.
+    async fn buy(&mut self, lines: Vec<(usize, i32)>, wallet: Wallet) {
+        self.order(lines, wallet).await;
+        self.check_out_last().await;
+    }
+
+    /// Orders. If the drop is not open yet, again when it is; if the request id is void, with a new one.
+    async fn order(&mut self, lines: Vec<(usize, i32)>, wallet: Wallet) {
+        self.try_to_buy(lines.clone(), wallet, CALL_TIMEOUT).await;
         for _ in 1..ATTEMPTS_MAX {
             let is_refused_as = |reason| {
                 let last = self.notes.last();
@@ -167,20 +185,20 @@ impl Buyer {
             sleep_until(self.shop.opens_at).await;
             // Clocks may differ by a little.
             sleep(self.millis(50..200)).await;
-            self.try_to_buy(lines.clone(), CALL_TIMEOUT).await;
+            self.try_to_buy(lines.clone(), wallet, CALL_TIMEOUT).await;
         }
     }
 
-    async fn try_to_buy(&mut self, lines: Vec<(usize, i32)>, patience: Duration) {
-        let mut purchase = self.wish(lines);
+    async fn try_to_buy(&mut self, lines: Vec<(usize, i32)>, wallet: Wallet, patience: Duration) {
+        let mut purchase = Purchase::new(self.request_id(), lines, wallet);
         let answer = self.send(&mut purchase, patience).await;
         purchase.note([answer]);
         self.notes.push(purchase);
     }
 
     /// Sends the same request from two devices at once.
-    async fn buy_twice(&mut self, lines: Vec<(usize, i32)>) {
-        let mut purchase = self.wish(lines);
+    async fn buy_twice(&mut self, lines: Vec<(usize, i32)>, wallet: Wallet) {
+        let mut purchase = Purchase::new(self.request_id(), lines, wallet);
         let (mut mine, mut theirs) = (purchase.clone(), purchase.clone());
         let mut other = self.other_device();
         let answers = tokio::join!(
@@ -189,11 +207,18 @@ impl Buyer {
         );
         purchase.sent = mine.sent + theirs.sent;
         purchase.note([answers.0, answers.1]);
+        self.check_out(&mut purchase).await;
         self.notes.push(purchase);
     }
 
+    /// Orders, perhaps with a card that fails, and cancels.
     async fn buy_and_cancel(&mut self, lines: Vec<(usize, i32)>) {
-        self.buy(lines).await;
+        let wallet = if self.shop.is_paid {
+            Wallet::draw_failing(&mut self.rng)
+        } else {
+            Wallet::EMPTY
+        };
+        self.order(lines, wallet).await;
         let Some(mut purchase) = self.notes.pop_if(|purchase| purchase.order().is_some()) else {
             return;
         };
@@ -202,46 +227,43 @@ impl Buyer {
         self.notes.push(purchase);
     }
 
+    async fn check_out_last(&mut self) {
+        if let Some(mut purchase) = self.notes.pop() {
+            self.check_out(&mut purchase).await;
+            self.notes.push(purchase);
+        }
+    }
+
     /// Sends a purchase until it is answered, with one request id. A call not answered within `patience` is dropped and not repeated.
     async fn send(&mut self, purchase: &mut Purchase, patience: Duration) -> Answer {
         let shop = Arc::clone(&self.shop);
         let Ok(_permit) = shop.gate.acquire().await else {
             return Answer::Unknown;
         };
-        let mut client = self.login.client.raw_orders();
-        while Instant::now() < shop.deadline {
-            let mut request = Request::new(self.request(purchase));
-            self.login.client.authorize(&mut request).await;
-            let tried = purchase.sent;
-            purchase.sent += 1;
-            let start = Instant::now();
-            let Ok(result) = timeout(patience, client.place_order(request)).await else {
-                return Answer::Unknown;
-            };
-            let failure = match result {
-                Ok(response) => {
-                    let answer =
-                        Answer::Placed(Placed::of(response.into_inner(), shop.opens_at.elapsed()));
-                    shop.tally.answered(&answer, start.elapsed());
-                    return answer;
-                }
-                Err(status) => Failure::of(&status),
-            };
-            let Some(pause) = failure.pause(tried, &mut self.rng) else {
-                let Failure::Refused(reason) = failure else {
-                    return Answer::Unknown;
-                };
-                let answer = Answer::Refused(Refused {
-                    reason,
-                    is_promise: tried > 0,
-                });
-                shop.tally.answered(&answer, start.elapsed());
-                return answer;
-            };
-            shop.tally.retries.fetch_add(1, Relaxed);
-            sleep(pause).await;
-        }
-        Answer::Unknown
+        let request = self.request(purchase);
+        let client = &self.login.client;
+        let call = |sent| {
+            let mut request = Request::new(PlaceOrderRequest {
+                retry_count: retry_count(sent),
+                ..request.clone()
+            });
+            async move {
+                client.authorize(&mut request).await;
+                client.raw_orders().place_order(request).await
+            }
+        };
+        let reply = wire::repeat(&shop, &mut self.rng, &mut purchase.sent, patience, call).await;
+        let (answer, took) = match reply {
+            Reply::Done(response, took) => {
+                let placed = Placed::of(response, shop.opens_at.elapsed());
+                (Answer::Placed(placed), took)
+            }
+            Reply::Refused(refused, took) => (Answer::Refused(refused), took),
+            Reply::Unknown => return Answer::Unknown,
+        };
+        let is_paying = purchase.wallet.at_once.is_some() && shop.total(&purchase.lines) > 0;
+        shop.tally.answered(&answer, is_paying, took);
+        answer
     }
 
     /// Cancels the order of a purchase, until that is answered.
@@ -250,31 +272,28 @@ impl Buyer {
             return;
         };
         let shop = Arc::clone(&self.shop);
-        let mut client = self.login.client.raw_orders();
-        let mut tried = 0;
+        let client = &self.login.client;
         purchase.cancel = Cancel::Open;
-        while Instant::now() < shop.deadline {
-            let message = CancelOrderRequest {
+        let call = |_| {
+            let mut request = Request::new(CancelOrderRequest {
                 drop_id: shop.drop_id.clone(),
                 order_id: order_id.clone(),
+            });
+            async move {
+                client.authorize(&mut request).await;
+                client.raw_orders().cancel_order(request).await
+            }
+        };
+        // Cancelling is idempotent: a try without an answer is no reason to give up.
+        loop {
+            let reply = wire::repeat(&shop, &mut self.rng, &mut 0, CALL_TIMEOUT, call).await;
+            purchase.cancel = match reply {
+                Reply::Done(..) => Cancel::Done,
+                Reply::Refused(..) => Cancel::Refused,
+                Reply::Unknown if Instant::now() < shop.deadline => continue,
+                Reply::Unknown => Cancel::Open,
             };
-            let mut request = Request::new(message);
-            self.login.client.authorize(&mut request).await;
-            let failure = match timeout(CALL_TIMEOUT, client.cancel_order(request)).await {
-                Ok(Ok(_)) => {
-                    purchase.cancel = Cancel::Done;
-                    return;
-                }
-                Ok(Err(status)) => Failure::of(&status),
-                Err(_) => Failure::Unknown(None),
-            };
-            let Some(pause) = failure.pause(tried, &mut self.rng) else {
-                purchase.cancel = Cancel::Refused;
-                return;
-            };
-            tried += 1;
-            shop.tally.retries.fetch_add(1, Relaxed);
-            sleep(pause).await;
+            return;
         }
     }
 
@@ -311,8 +330,12 @@ impl Buyer {
             drop_id: self.shop.drop_id.clone(),
             lines: purchase.lines.iter().map(line).collect(),
             expected_total: None,
-            payment_method: String::new(),
-            retry_count: i32::try_from(purchase.sent).unwrap_or(i32::MAX),
+            payment_method: purchase.wallet.at_once.unwrap_or_default().to_owned(),
+            retry_count: 0,
         }
     }
+}
+
+fn retry_count(sent: u32) -> i32 {
+    i32::try_from(sent).unwrap_or(i32::MAX)
 }

@@ -1,6 +1,6 @@
 //! After the rush: fetches what the verdict needs.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -12,35 +12,29 @@ use livedrop::{
         OrderState,
     },
 };
-use tokio::time::{Instant, sleep};
+use livedrop_proto::internal::v1::{EntryPrivate, entry_private::Detail};
+use prost::Message;
 
-use super::{buyer::Buyer, shop::Shop, verdict::Evidence};
+use super::{buyer::Buyer, notes::Return, shop::Shop, verdict::Evidence};
 
 /// Reads in flight.
 const READS_IN_FLIGHT: usize = 64;
-/// Receipts that are checked; each is a proof of its own, so a sample will do.
+/// Receipts that are checked where no money moved; each is a proof of its own, so a sample will do.
 const RECEIPTS_MAX: usize = 200;
 
 /// Who was told of which order.
 type Owned<'a> = (&'a Client, &'a str);
 
-/// Fetches everything. Waits before for the holds that were left to expire, unless `keep_holds`.
+/// Fetches everything.
 pub(crate) async fn gather(
     shop: &Shop,
     buyers: Vec<Buyer>,
-    keep_holds: bool,
+    returns: Vec<Return>,
     bar: &ProgressBar,
 ) -> anyhow::Result<Evidence> {
     let client = shop.connections.first().context("no connection")?;
-    if !keep_holds {
-        wait_for_expiry(shop, client, bar).await?;
-    }
     bar.set_message("reading the ledger");
-    let mut records = Vec::new();
-    let mut pages = client.ledger_pages(shop.drop_id.as_str());
-    while let Some(page) = pages.next().await.context("reading the ledger")? {
-        records.extend(page);
-    }
+    let records = records(shop).await?;
     let chain = livedrop::ledger::verify_chain(shop.drop_id.parse().context("drop id")?, &records);
     let mut owned: Vec<Owned<'_>> = Vec::new();
     for buyer in &buyers {
@@ -52,16 +46,24 @@ pub(crate) async fn gather(
     bar.set_message("reading all orders");
     let orders = orders(shop, &owned, bar).await?;
     bar.set_message("checking receipts");
-    let receipt_faults = receipt_faults(shop, &owned, &records).await;
+    let receipts = Receipts::check(shop, &owned, &orders, &records).await;
+    let listed = listed_orders(shop).await?;
     Ok(Evidence {
         items: shop.items.clone(),
         limit_per_buyer: shop.limit_per_buyer,
+        is_cancelled: shop.is_cancelled,
         records,
         chain_fault: chain.err().map(|fault| fault.to_string()),
-        stored_fault: None,
         orders,
-        drop: drop(shop, client).await?,
-        receipt_faults,
+        listed: listed
+            .into_iter()
+            .map(|order| (order.order_id.clone(), order))
+            .collect(),
+        drop: newest_drop(shop, client).await?,
+        receipt_faults: receipts.faults,
+        sales: receipts.sales,
+        returns,
+        payments: None,
         buyers: buyers
             .into_iter()
             .map(|buyer| (buyer.login.account_id, buyer.notes))
@@ -69,7 +71,27 @@ pub(crate) async fn gather(
     })
 }
 
-async fn drop(shop: &Shop, client: &Client) -> anyhow::Result<Drop> {
+/// The whole ledger.
+pub(crate) async fn records(shop: &Shop) -> anyhow::Result<Vec<LedgerRecord>> {
+    let mut records = Vec::new();
+    let mut pages = shop.creator.client.ledger_pages(shop.drop_id.as_str());
+    while let Some(page) = pages.next().await.context("reading the ledger")? {
+        records.extend(page);
+    }
+    Ok(records)
+}
+
+/// All orders as the drop's creator lists them.
+pub(crate) async fn listed_orders(shop: &Shop) -> anyhow::Result<Vec<Order>> {
+    let mut orders = Vec::new();
+    let mut pages = shop.creator.client.drop_order_pages(shop.drop_id.as_str());
+    while let Some(page) = pages.next().await.context("listing the orders")? {
+        orders.extend(page);
+    }
+    Ok(orders)
+}
+
+async fn newest_drop(shop: &Shop, client: &Client) -> anyhow::Result<Drop> {
     let response = client
         .get_drop(GetDropRequest {
             drop_id: shop.drop_id.clone(),
@@ -79,29 +101,6 @@ async fn drop(shop: &Shop, client: &Client) -> anyhow::Result<Drop> {
         .context("reading the drop")?
         .drop
         .context("no drop")
-}
-
-/// Until the server has released every hold: at `expires_at` and some seconds.
-async fn wait_for_expiry(shop: &Shop, client: &Client, bar: &ProgressBar) -> anyhow::Result<()> {
-    loop {
-        let stocks = drop(shop, client).await?.items;
-        let held: i64 = stocks
-            .iter()
-            .filter_map(|item| item.stock.as_ref())
-            .map(|stock| stock.held)
-            .sum();
-        if held == 0 {
-            return Ok(());
-        }
-        bar.set_message(format!(
-            "waiting for {held} units in unpaid holds to come back"
-        ));
-        ensure!(
-            Instant::now() < shop.deadline,
-            "{held} units are still held at the end"
-        );
-        sleep(Duration::from_millis(500)).await;
-    }
 }
 
 /// Every order as its buyer sees it; one that is unknown is left out.
@@ -131,24 +130,68 @@ async fn orders(
         .await
 }
 
-/// Verifies receipts offline and finds their records in the ledger.
-async fn receipt_faults(shop: &Shop, owned: &[Owned<'_>], records: &[LedgerRecord]) -> Vec<String> {
-    let step = owned.len().div_ceil(RECEIPTS_MAX).max(1);
-    let mut faults = Vec::new();
-    for (client, order_id) in owned.iter().step_by(step) {
-        if let Err(fault) = check_receipt(shop, client, order_id, records).await {
-            faults.push(format!("of order {order_id}: {fault:#}"));
-        }
-    }
-    faults
+/// What receipts prove.
+#[derive(Debug, Default)]
+struct Receipts {
+    faults: Vec<String>,
+    /// By which attempt each order was sold; 0 = for nothing.
+    sales: HashMap<String, i32>,
 }
 
+impl Receipts {
+    /// Verifies receipts offline and finds their records in the ledger: of all orders about which money moved, and of some others.
+    async fn check(
+        shop: &Shop,
+        owned: &[Owned<'_>],
+        orders: &HashMap<String, Order>,
+        records: &[LedgerRecord],
+    ) -> Self {
+        let step = owned.len().div_ceil(RECEIPTS_MAX).max(1);
+        let wanted = owned.iter().enumerate().filter(|(number, (_, order_id))| {
+            number.is_multiple_of(step) || orders.get(*order_id).is_some_and(was_sold)
+        });
+        let checks = wanted.map(async |(_, (client, order_id))| {
+            let sale = check_receipt(shop, client, order_id, records).await;
+            ((*order_id).to_owned(), sale)
+        });
+        let mut receipts = Self::default();
+        let mut checked = stream::iter(checks).buffer_unordered(READS_IN_FLIGHT);
+        while let Some((order_id, sale)) = checked.next().await {
+            match sale {
+                Ok(Some(attempt)) => drop(receipts.sales.insert(order_id, attempt)),
+                Ok(None) => {}
+                Err(fault) => receipts
+                    .faults
+                    .push(format!("of order {order_id}: {fault:#}")),
+            }
+        }
+        receipts
+    }
+}
+
+/// Whether the order is sold, or may have been before its money went back.
+fn was_sold(order: &Order) -> bool {
+    let total = order.total.as_ref().map_or(0, |total| total.amount_minor);
+    match order.state() {
+        OrderState::Paid => total > 0,
+        OrderState::RefundPending | OrderState::Refunded => true,
+        OrderState::Unspecified
+        | OrderState::Held
+        | OrderState::PaymentPending
+        | OrderState::ActionRequired
+        | OrderState::PaymentUnknown
+        | OrderState::Cancelled
+        | OrderState::Expired => false,
+    }
+}
+
+/// By which attempt the order was sold; `None` if its receipt is that of a hold.
 async fn check_receipt(
     shop: &Shop,
     client: &Client,
     order_id: &str,
     records: &[LedgerRecord],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<i32>> {
     let request = GetReceiptRequest {
         drop_id: shop.drop_id.clone(),
         order_id: order_id.to_owned(),
@@ -164,11 +207,18 @@ async fn check_receipt(
         "it proves order {}",
         proven.order_id
     );
+    let seq = usize::try_from(proven.seq).unwrap_or_default();
+    let record = records.get(seq.saturating_sub(1));
     ensure!(
-        records.iter().any(|record| proven.is_in(record)),
+        record.is_some_and(|record| proven.is_in(record)),
         "its record is not in the ledger"
     );
-    Ok(())
+    // The bytes are proven above; which attempt captured stands in the private part.
+    match EntryPrivate::decode(receipt.private)?.detail {
+        Some(Detail::Sold(sold)) => Ok(Some(sold.attempt)),
+        Some(Detail::SoldLate(sold)) => Ok(Some(sold.attempt)),
+        _ => Ok(None),
+    }
 }
 
 /// How many orders are in a state.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use livedrop::v1::{OrderState, PlaceOrderResponse};
 use uuid::Uuid;
 
+use super::wallet::Wallet;
+
 /// One thing a buyer wanted: a request id and all that was heard of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Purchase {
@@ -12,6 +14,8 @@ pub(crate) struct Purchase {
     pub(crate) request_id: Uuid,
     /// Index of the item, and units.
     pub(crate) lines: Vec<(usize, i32)>,
+    /// What the buyer pays with.
+    pub(crate) wallet: Wallet,
     /// How often it was sent.
     pub(crate) sent: u32,
     /// Every OK.
@@ -24,6 +28,32 @@ pub(crate) struct Purchase {
     pub(crate) was_open: bool,
     /// What became of cancelling it.
     pub(crate) cancel: Cancel,
+    /// Every `PayOrder`.
+    pub(crate) pays: Vec<Pay>,
+    /// The buyer was told that it is paid.
+    pub(crate) told_paid: bool,
+}
+
+/// One `PayOrder`: a request id and what was heard of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Pay {
+    /// The card.
+    pub(crate) token: &'static str,
+    /// No answer yet.
+    pub(crate) is_open: bool,
+    /// The final no.
+    pub(crate) refused: Option<Refused>,
+}
+
+/// An order whose buyer wants the money back, and what the creator was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Return {
+    /// Which order.
+    pub(crate) order_id: String,
+    /// Its units are sold again.
+    pub(crate) restock: bool,
+    /// Why it was refused, if it was.
+    pub(crate) refused: Option<String>,
 }
 
 /// An order as it was answered.
@@ -78,17 +108,34 @@ pub(crate) enum Answer {
 
 impl Purchase {
     /// A wish that was not sent yet.
-    pub(crate) fn new(request_id: Uuid, lines: Vec<(usize, i32)>) -> Self {
+    pub(crate) fn new(request_id: Uuid, lines: Vec<(usize, i32)>, wallet: Wallet) -> Self {
         Self {
             request_id,
             lines,
+            wallet,
             sent: 0,
             placed: Vec::new(),
             refused: Vec::new(),
             is_open: false,
             was_open: false,
             cancel: Cancel::Never,
+            pays: Vec::new(),
+            told_paid: false,
         }
+    }
+
+    /// The cards of all payments that may have begun, the first attempt's first.
+    pub(crate) fn cards(&self) -> impl Iterator<Item = &'static str> {
+        let begun = self.pays.iter().filter(|pay| pay.refused.is_none());
+        self.wallet
+            .at_once
+            .into_iter()
+            .chain(begun.map(|pay| pay.token))
+    }
+
+    /// Whether anything has no answer.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.is_open || self.cancel == Cancel::Open || self.pays.iter().any(|pay| pay.is_open)
     }
 
     /// Writes down what came of some tries.
@@ -96,7 +143,10 @@ impl Purchase {
         let mut is_open = false;
         for answer in answers {
             match answer {
-                Answer::Placed(placed) => self.placed.push(placed),
+                Answer::Placed(placed) => {
+                    self.told_paid |= placed.state == OrderState::Paid;
+                    self.placed.push(placed);
+                }
                 Answer::Refused(refused) => self.refused.push(refused),
                 Answer::Unknown => is_open = true,
             }

@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// Units for sale, over all items.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(1..=10_000_000))]
     pub(crate) stock: i64,
-    /// Items of the drop; two of three are free, and so sold at once; with --plain none is.
+    /// Items of the drop.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) items: u8,
     /// Running server to send them at, as in http://127.0.0.1:50051; without it one is started in a temporary directory.
@@ -28,6 +28,12 @@ pub(crate) struct Options {
     /// Orders of each buyer, one after the other; with more than one all items are free, since a buyer has one open hold at most.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "plain", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) orders_each: u32,
+    /// Nothing costs anything: all is sold at once, and nobody pays.
+    #[arg(long, conflicts_with = "plain")]
+    pub(crate) free: bool,
+    /// File of the running server's test provider, `test-provider.jsonl` in its data directory; without it the money is not checked.
+    #[arg(long, value_name = "FILE", requires = "endpoint")]
+    pub(crate) provider_file: Option<PathBuf>,
     /// Decides what each buyer does; the order in which calls arrive is never the same.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
@@ -73,21 +79,33 @@ impl Options {
         if self.plain { 0 } else { 4 }
     }
 
-    /// Whether an item costs nothing, so that it is sold at once.
-    pub(crate) fn is_free(&self, item: usize) -> bool {
-        if self.plain {
-            self.orders_each > 1
+    /// Whether buyers pay.
+    pub(crate) fn is_paid(&self) -> bool {
+        !self.plain && !self.free
+    }
+
+    /// Whether nothing costs anything, so that all is sold at once.
+    pub(crate) fn is_free(&self) -> bool {
+        self.free || (self.plain && self.orders_each > 1)
+    }
+
+    /// Buyers of the drop that is cancelled half-way: some of the others, at it twice. None if nobody pays.
+    pub(crate) fn side_buyers(&self) -> usize {
+        if self.is_paid() {
+            (self.buyers as usize / 10).clamp(20, 500)
         } else {
-            !item.is_multiple_of(3)
+            0
         }
     }
 
     /// Units of each item.
     pub(crate) fn stocks(&self) -> Vec<i64> {
-        let items = i64::from(self.items);
-        (0..items)
-            .map(|item| self.stock / items + i64::from(item < self.stock % items))
-            .collect()
+        share(self.stock, self.items.into())
+    }
+
+    /// Units of each item of the drop that is cancelled half-way: not enough for its buyers.
+    pub(crate) fn side_stocks(&self) -> Vec<i64> {
+        share(self.side_buyers() as i64, 2)
     }
 
     /// Orders to expect, at least about so many.
@@ -99,4 +117,11 @@ impl Options {
         // 1 to 2 units of an item, and in a third of the orders of a second one: 2 units on average.
         (self.stock / 2).unsigned_abs().min(self.buyers.into())
     }
+}
+
+/// As even as can be.
+fn share(units: i64, items: i64) -> Vec<i64> {
+    (0..items)
+        .map(|item| units / items + i64::from(item < units % items))
+        .collect()
 }

@@ -16,6 +16,8 @@ use super::{buyer::Login, options::Options, shop::Item};
 
 /// Sign-ups in flight: enough to share their fsyncs, few enough for any server.
 const SIGN_UPS_IN_FLIGHT: usize = 128;
+/// What prices are in.
+pub(crate) const CURRENCY: &str = "EUR";
 /// Price of an item that is not free, in cents.
 const PRICE_MINOR: i64 = 1999;
 /// From scheduling to opening: all buyers stand ready by then.
@@ -74,43 +76,71 @@ async fn sign_up(
     })
 }
 
-/// Makes a creator and the drop, which opens in a few seconds.
-pub(crate) async fn drop(
-    options: &Options,
-    connection: &Client,
-) -> anyhow::Result<(Drop, Vec<Item>)> {
+/// Makes a creator.
+pub(crate) async fn creator(connection: &Client) -> anyhow::Result<Login> {
     let run = Uuid::new_v4().simple().to_string();
     let handle: String = format!("rush_{run}").chars().take(30).collect();
-    let creator = sign_up(
-        connection,
-        format!("{handle}@example.com"),
-        "Rush".to_owned(),
-    )
-    .await?
-    .client;
+    let email = format!("{handle}@example.com");
+    let creator = sign_up(connection, email, "Rush".to_owned()).await?;
     let profile = BecomeCreatorRequest {
         handle,
         display_name: "Rush".to_owned(),
         bio: String::new(),
     };
-    creator
-        .become_creator(profile)
-        .await
-        .context("becoming a creator")?;
+    let became = creator.client.become_creator(profile).await;
+    became.context("becoming a creator")?;
+    Ok(creator)
+}
 
-    let price = |item: usize| {
-        if options.is_free(item) {
-            0
+/// What a drop offers.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    /// Units of each item.
+    pub(crate) stocks: Vec<i64>,
+    /// Price of each item in cents; the last one is that of all others.
+    pub(crate) prices: Vec<i64>,
+}
+
+impl Offer {
+    /// The drop of the rush.
+    pub(crate) fn of(options: &Options) -> Self {
+        let prices = if options.is_free() {
+            vec![0]
         } else {
-            PRICE_MINOR
+            vec![PRICE_MINOR]
+        };
+        Self {
+            stocks: options.stocks(),
+            prices,
         }
-    };
-    let stocks = options.stocks();
+    }
+
+    /// The one that is cancelled half-way: what was free is given back too.
+    pub(crate) fn of_side_drop(options: &Options) -> Self {
+        Self {
+            stocks: options.side_stocks(),
+            prices: vec![PRICE_MINOR + 500, 0],
+        }
+    }
+
+    fn price(&self, item: usize) -> i64 {
+        let price = self.prices.get(item).or(self.prices.last());
+        price.copied().unwrap_or_default()
+    }
+}
+
+/// Makes the drop, which opens in a few seconds.
+pub(crate) async fn drop(
+    options: &Options,
+    offer: &Offer,
+    creator: &Client,
+) -> anyhow::Result<(Drop, Vec<Item>)> {
+    let stocks = &offer.stocks;
     let item = |(number, stock): (usize, &i64)| ScheduleDropItem {
         title: format!("Item {number}"),
         unit_price: Some(Money {
-            currency_code: "EUR".to_owned(),
-            amount_minor: price(number),
+            currency_code: CURRENCY.to_owned(),
+            amount_minor: offer.price(number),
         }),
         stock: *stock,
         limit_per_buyer: 0,
@@ -123,7 +153,7 @@ pub(crate) async fn drop(
         opens_at: Some(opens_at.into()),
         ends_at: Some((opens_at + Duration::from_secs(24 * 3600)).into()),
         hold_duration: Some(options.hold().try_into()?),
-        low_stock_threshold: options.stock / 10,
+        low_stock_threshold: stocks.iter().sum::<i64>() / 10,
         ..Default::default()
     };
     let scheduled = creator
@@ -131,11 +161,11 @@ pub(crate) async fn drop(
         .await
         .context("scheduling the drop")?;
     let drop = scheduled.drop.context("no drop")?;
-    let offered = drop.items.iter().zip(&stocks).enumerate();
+    let offered = drop.items.iter().zip(stocks).enumerate();
     let items = offered.map(|(number, (item, stock))| Item {
         item_id: item.item_id.clone(),
         stock: *stock,
-        price_minor: price(number),
+        price_minor: offer.price(number),
     });
     let items = items.collect();
     Ok((drop, items))

@@ -1,5 +1,7 @@
 //! The numbers, as a table in sections.
 
+mod payments;
+
 use std::{collections::BTreeSet, fmt::Display, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -17,11 +19,16 @@ use super::{
 /// The span that the rate of durable holds is taken over, unless the selling window was shorter.
 const BUSIEST: Duration = Duration::from_secs(10);
 
+/// Once nobody called any more, until all was settled, in the row of that name.
+const SETTLED_NOTE: &str = "after the last call, with no client's help";
+
 /// What was measured from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     /// The selling window: from the opening until the last buyer was through.
     pub(crate) window: Duration,
+    /// From then until nothing was open any more.
+    pub(crate) settled_in: Duration,
     /// CPU time of the server meanwhile; none if it runs elsewhere.
     pub(crate) server_cpu: Option<Duration>,
     /// CPU time of this process meanwhile.
@@ -44,31 +51,43 @@ struct Report<'a> {
     options: &'a Options,
     shop: &'a Shop,
     measured: &'a Measured,
+    /// Of the drop of the rush.
     evidence: &'a Evidence,
+    /// Of all drops.
+    all: &'a [Evidence],
     purchases: Vec<&'a Purchase>,
     table: Table,
 }
 
-/// Prints table and verdict.
+/// Prints table and verdict. The first shop and evidence are those of the rush's drop.
 pub(crate) fn print(
     options: &Options,
-    shop: &Shop,
+    shops: &[&Shop],
     measured: &Measured,
-    evidence: &Evidence,
+    all: &[Evidence],
     verdict: &Verdict,
 ) {
+    let Some((shop, evidence)) = shops.first().zip(all.first()) else {
+        return;
+    };
     let notes = evidence.buyers.iter().flat_map(|(_, notes)| notes);
     let mut report = Report {
         options,
         shop,
         measured,
         evidence,
+        all,
         purchases: notes.collect(),
         table: Table::new(),
     };
     report.table.load_style(presets::UTF8_BORDERS_ONLY);
     report.sales();
     report.refusals();
+    if options.is_paid() {
+        report.payments();
+        report.cancelled_drop();
+        report.money(verdict);
+    }
     report.kills();
     report.speed();
     report.verdict(verdict);
@@ -76,16 +95,16 @@ pub(crate) fn print(
         column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{}", report.table);
-    for finding in &verdict.findings {
+    for finding in verdict.findings.iter().chain(&verdict.money.differences) {
         println!("  {finding}");
     }
     if verdict.unsettled > 0 {
         println!("  {} requests have no answer", verdict.unsettled);
     }
-    println!(
-        "verdict: oversold {}, doubled {}, lost {}",
-        verdict.oversold, verdict.doubled, verdict.lost
-    );
+    let (oversold, doubled, lost) = (verdict.oversold, verdict.doubled, verdict.lost);
+    let money = verdict.money.word();
+    println!("verdict: oversold {oversold}, doubled {doubled}, lost {lost}, money {money}");
+    println!("{oversold}/{doubled}/{lost}/{money}");
 }
 
 impl Report<'_> {
@@ -121,15 +140,22 @@ impl Report<'_> {
         let units: i64 = lines.map(|line| i64::from(line.quantity)).sum();
         let of = format!("of {units} units, also of those that came back");
         self.row("orders", evidence.orders.len(), of);
+        self.states(evidence);
+    }
+
+    /// How many orders ended how.
+    fn states(&mut self, evidence: &Evidence) {
+        let sold = if self.options.is_paid() {
+            "sold and paid"
+        } else {
+            "free, so sold at once"
+        };
         let states = [
-            (OrderState::Paid, "sold", "free, so sold at once"),
+            (OrderState::Paid, "paid", sold),
             (OrderState::Held, "held", "priced, and not paid yet"),
-            (
-                OrderState::Cancelled,
-                "cancelled",
-                "by their buyers, on purpose",
-            ),
+            (OrderState::Cancelled, "cancelled", "on purpose"),
             (OrderState::Expired, "expired", "left unpaid, on purpose"),
+            (OrderState::Refunded, "refunded", "the money is back"),
         ];
         for (state, name, note) in states {
             let orders = in_state(evidence, state);
@@ -202,14 +228,22 @@ impl Report<'_> {
         };
         let per_second = format!("{:.0}", rate(&holds, measured.window));
         self.row("durable holds/s", per_second, over);
-        let Some(latency) = self.shop.tally.latency() else {
-            return;
-        };
-        self.row("PlaceOrder", latency.len(), "tries answered");
-        for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
-            let took = Duration::from_micros(latency.value_at_quantile(quantile));
-            let took = format!("{:.1} ms", took.as_secs_f64() * 1e3);
-            self.row(format!("  {name}"), took, "");
+        if !plain {
+            let settled = seconds(measured.settled_in);
+            self.row("time to settle", settled, SETTLED_NOTE);
+        }
+        let mut tries = 0;
+        for (name, latency) in self.shop.tally.latencies() {
+            if latency.is_empty() {
+                continue;
+            }
+            tries += latency.len();
+            self.row(name, latency.len(), "tries answered");
+            for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
+                let took = Duration::from_micros(latency.value_at_quantile(quantile));
+                let took = format!("{:.1} ms", took.as_secs_f64() * 1e3);
+                self.row(format!("  {name}"), took, "");
+            }
         }
         if !plain {
             return;
@@ -222,12 +256,12 @@ impl Report<'_> {
             self.row("server", per(cpu, holds.len() as u64), note);
         }
         let note = "CPU time per PlaceOrder";
-        self.row("load generator", per(measured.own_cpu, latency.len()), note);
+        self.row("load generator", per(measured.own_cpu, tries), note);
     }
 
     fn verdict(&mut self, verdict: &Verdict) {
         self.section("Verdict", "");
-        let records = self.evidence.records.len();
+        let records: usize = self.all.iter().map(|it| it.records.len()).sum();
         self.row("ledger records", records, "recounted from the first one");
         let note = "units held or sold beyond those there were";
         self.row("oversold", verdict.oversold, note);
@@ -235,6 +269,8 @@ impl Report<'_> {
         self.row("doubled", verdict.doubled, note);
         let note = "orders and units that are not where a buyer was told";
         self.row("lost", verdict.lost, note);
+        let note = "captured minus refunded against the orders paid, per order";
+        self.row("money", verdict.money.word(), note);
     }
 }
 

@@ -64,13 +64,18 @@ impl Server {
         self.wait_until_ready().await
     }
 
-    /// Ends it with SIGKILL and checks a ledger on the disk. Returns what is wrong.
-    pub(crate) fn kill_and_verify(&mut self, drop_id: &str) -> anyhow::Result<Option<String>> {
+    /// The file of its test provider.
+    pub(crate) fn provider_file(&self) -> PathBuf {
+        store(&self.data).join("test-provider.jsonl")
+    }
+
+    /// Ends it with SIGKILL and checks all ledgers on the disk. Returns what is wrong.
+    pub(crate) fn kill_and_verify(&mut self) -> anyhow::Result<Option<String>> {
         self.child.kill()?;
         self.child.wait()?;
         let mut verify = Command::new(&self.binary);
         verify
-            .args(["ledger", "verify", drop_id, "--data"])
+            .args(["ledger", "verify", "--all", "--data"])
             .arg(store(&self.data));
         let output = verify.output()?;
         let told = [output.stdout, output.stderr].concat();

@@ -1,9 +1,14 @@
 //! The drop that all buyers rush to, and what they share.
 
-use livedrop::Client;
-use tokio::{sync::Semaphore, time::Instant};
+use std::sync::{Mutex, PoisonError};
 
-use super::tally::Tally;
+use livedrop::Client;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
+
+use super::{browser::Browser, buyer::Login, notes::Return, tally::Tally};
 
 /// One item.
 #[derive(Debug, Clone)]
@@ -21,12 +26,22 @@ pub(crate) struct Item {
 pub(crate) struct Shop {
     /// The drop.
     pub(crate) drop_id: String,
+    /// Whose it is.
+    pub(crate) creator: Login,
     /// What it sells.
     pub(crate) items: Vec<Item>,
     /// Units of all items that one buyer may have; 0 = no limit.
     pub(crate) limit_per_buyer: i32,
     /// The connections; at least one. Nobody is signed in on them.
     pub(crate) connections: Vec<Client>,
+    /// Buyers pay for what costs something.
+    pub(crate) is_paid: bool,
+    /// Its creator cancels it half-way; its buyers come one after the other.
+    pub(crate) is_cancelled: bool,
+    /// Orders to give the money back for; `None` in a drop that is cancelled, and at the end.
+    pub(crate) returns: Mutex<Option<mpsc::Sender<Return>>>,
+    /// Opens pages.
+    pub(crate) browser: Browser,
     /// When the drop opens.
     pub(crate) opens_at: Instant,
     /// When buyers stop trying.
@@ -35,4 +50,34 @@ pub(crate) struct Shop {
     pub(crate) gate: Semaphore,
     /// Counts.
     pub(crate) tally: Tally,
+}
+
+impl Shop {
+    /// Asks the creator for an order's money.
+    pub(crate) fn give_back(&self, order: Return) {
+        let returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(returns) = &*returns {
+            // There is room for all.
+            let _ = returns.try_send(order);
+        }
+    }
+
+    /// Nothing more is given back.
+    pub(crate) fn end_returns(&self) {
+        *self.returns.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// What these lines cost, in cents.
+    pub(crate) fn total(&self, lines: &[(usize, i32)]) -> i64 {
+        total(&self.items, lines)
+    }
+}
+
+/// What these lines cost, in cents.
+pub(crate) fn total(items: &[Item], lines: &[(usize, i32)]) -> i64 {
+    let cost = |(item, quantity): &(usize, i32)| {
+        let price = items.get(*item).map_or(0, |item| item.price_minor);
+        price * i64::from(*quantity)
+    };
+    lines.iter().map(cost).sum()
 }

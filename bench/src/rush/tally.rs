@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -26,7 +26,31 @@ pub(crate) struct Tally {
     pub(crate) refused: AtomicU64,
     /// Further tries of the same request.
     pub(crate) retries: AtomicU64,
-    latency: Mutex<Histogram<u64>>,
+    /// `PlaceOrder` that does not pay.
+    place: Latency,
+    /// `PlaceOrder` that pays too, and waits for it.
+    place_and_pay: Latency,
+    /// `PayOrder`.
+    pay: Latency,
+}
+
+/// Latencies of answered tries, in microseconds.
+#[derive(Debug)]
+struct Latency(Mutex<Histogram<u64>>);
+
+impl Latency {
+    /// None yet: 1 µs to 60 s, 3 digits.
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self(Mutex::new(Histogram::new_with_bounds(
+            1, 60_000_000, 3,
+        )?)))
+    }
+
+    fn record(&self, took: Duration) {
+        if let Ok(mut latency) = self.0.lock() {
+            latency.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
 }
 
 impl Tally {
@@ -38,13 +62,14 @@ impl Tally {
             sold: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             retries: AtomicU64::new(0),
-            // 1 µs to 60 s, 3 digits.
-            latency: Mutex::new(Histogram::new_with_bounds(1, 60_000_000, 3)?),
+            place: Latency::new()?,
+            place_and_pay: Latency::new()?,
+            pay: Latency::new()?,
         })
     }
 
-    /// Counts one answered try of `PlaceOrder`.
-    pub(crate) fn answered(&self, answer: &Answer, took: Duration) {
+    /// Counts one answered try of `PlaceOrder`. `is_paying`: with a payment.
+    pub(crate) fn answered(&self, answer: &Answer, is_paying: bool, took: Duration) {
         match answer {
             Answer::Placed(Placed { state, .. }) => {
                 self.placed.fetch_add(1, Relaxed);
@@ -57,9 +82,18 @@ impl Tally {
             }
             Answer::Unknown => return,
         }
-        if let Ok(mut latency) = self.latency.lock() {
-            latency.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        match (answer, is_paying) {
+            // Where nothing was held, nothing was paid.
+            (Answer::Placed(_), true) => self.place_and_pay.record(took),
+            (Answer::Placed(_) | Answer::Refused(_) | Answer::Unknown, _) => {
+                self.place.record(took);
+            }
         }
+    }
+
+    /// Counts one answered try of `PayOrder`.
+    pub(crate) fn paid(&self, took: Duration) {
+        self.pay.record(took);
     }
 
     /// What has been answered so far, for the progress bar.
@@ -73,8 +107,19 @@ impl Tally {
         )
     }
 
-    /// Latencies of the answered tries, in microseconds.
-    pub(crate) fn latency(&self) -> Option<Histogram<u64>> {
-        self.latency.lock().ok().map(|latency| latency.clone())
+    /// Latencies in microseconds of `PlaceOrder` without a payment, with one, and of `PayOrder`.
+    pub(crate) fn latencies(&self) -> [(&'static str, Histogram<u64>); 3] {
+        [
+            ("PlaceOrder", &self.place),
+            ("PlaceOrder that pays", &self.place_and_pay),
+            ("PayOrder", &self.pay),
+        ]
+        .map(|(name, latency)| {
+            let latency = latency.0.lock();
+            (
+                name,
+                latency.unwrap_or_else(PoisonError::into_inner).clone(),
+            )
+        })
     }
 }

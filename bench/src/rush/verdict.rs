@@ -4,15 +4,20 @@
 
 mod answers;
 mod entries;
+mod money;
 mod recount;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use livedrop::v1::{Drop, LedgerRecord, Order};
 
-use super::{notes::Purchase, shop::Item};
+use super::{
+    notes::{Purchase, Return},
+    provider::{Books, Payment},
+    shop::Item,
+};
 
 /// Findings that are told; their number is never cut.
 const TOLD_MAX: usize = 20;
@@ -30,14 +35,22 @@ pub(crate) struct Evidence {
     pub(crate) records: Vec<LedgerRecord>,
     /// What is wrong with its chain of hashes.
     pub(crate) chain_fault: Option<String>,
-    /// What `livedrop ledger verify` finds wrong on the disk of a server that was killed.
-    pub(crate) stored_fault: Option<String>,
+    /// The creator cancelled the drop half-way.
+    pub(crate) is_cancelled: bool,
     /// Every order that a buyer was told of, as `GetOrder` has it.
     pub(crate) orders: HashMap<String, Order>,
+    /// Every order of the drop, as its creator lists it.
+    pub(crate) listed: HashMap<String, Order>,
     /// The drop, as `GetDrop` has it.
     pub(crate) drop: Drop,
     /// Receipts that failed.
     pub(crate) receipt_faults: Vec<String>,
+    /// By which attempt an order was sold, as its receipt proves; of each order that cost something or whose money went back.
+    pub(crate) sales: HashMap<String, i32>,
+    /// What buyers wanted their money back for.
+    pub(crate) returns: Vec<Return>,
+    /// What the provider's own file says, by order and attempt; `None` if it is not at hand.
+    pub(crate) payments: Option<BTreeMap<(String, i32), Payment>>,
 }
 
 /// What went wrong; all zero is the only good one.
@@ -45,7 +58,7 @@ pub(crate) struct Evidence {
 pub(crate) struct Verdict {
     /// Units held and sold beyond those there were.
     pub(crate) oversold: i64,
-    /// Orders that nobody asked for: of a request that has one already, or beyond a buyer's limit.
+    /// Orders and payments that nobody asked for: of a request that has one already, or beyond a buyer's limit.
     pub(crate) doubled: i64,
     /// Orders and units that are not where the buyer was told they are.
     pub(crate) lost: i64,
@@ -53,17 +66,60 @@ pub(crate) struct Verdict {
     pub(crate) unsettled: i64,
     /// The first findings, for people.
     pub(crate) findings: Vec<String>,
+    /// The money.
+    pub(crate) money: Money,
+}
+
+/// Captured minus refunded against the orders that are paid. Amounts are in cents.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Money {
+    /// What it was held against.
+    pub(crate) source: MoneySource,
+    /// All captures, as the provider says.
+    pub(crate) captured: i64,
+    /// All refunds, as the provider says.
+    pub(crate) refunded: i64,
+    /// What all paid orders cost, as the ledger says.
+    pub(crate) paid: i64,
+    /// Every difference, for people.
+    pub(crate) differences: Vec<String>,
+}
+
+/// What the orders' money was held against.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MoneySource {
+    /// The provider's own file.
+    #[default]
+    ProviderFile,
+    /// Nothing: the file is not at hand, though buyers have paid.
+    NotChecked,
+    /// Nothing: nobody paid, and nobody was meant to.
+    NothingToPay,
+}
+
+impl Money {
+    /// The last word about money.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.source {
+            _ if !self.differences.is_empty() => "NOT EQUAL",
+            MoneySource::ProviderFile => "equal",
+            MoneySource::NotChecked => "not checked",
+            MoneySource::NothingToPay => "nothing to pay",
+        }
+    }
 }
 
 impl Verdict {
-    /// Judges.
+    /// Judges a drop.
     pub(crate) fn of(evidence: &Evidence) -> Self {
         let mut verdict = Self::default();
         let counts = verdict.recount(evidence);
         verdict.check_notes(evidence);
         verdict.check_entries(evidence);
         verdict.check_units(evidence, &counts);
-        for fault in evidence.chain_fault.iter().chain(&evidence.stored_fault) {
+        verdict.check_list(evidence);
+        verdict.check_money(evidence);
+        if let Some(fault) = &evidence.chain_fault {
             verdict.lose(1, || format!("the ledger: {fault}"));
         }
         for fault in &evidence.receipt_faults {
@@ -72,9 +128,46 @@ impl Verdict {
         verdict
     }
 
-    /// Whether nothing is wrong.
+    /// Judges all drops together. `stored_fault` is what `livedrop ledger verify` finds wrong on the disk of a server that was killed.
+    pub(crate) fn of_all(
+        evidence: &[Evidence],
+        stored_fault: Option<String>,
+        books: Option<&Books>,
+        is_paid: bool,
+    ) -> Self {
+        let mut all = Self::default();
+        for verdict in evidence.iter().map(Self::of) {
+            all.oversold += verdict.oversold;
+            all.doubled += verdict.doubled;
+            all.lost += verdict.lost;
+            all.unsettled += verdict.unsettled;
+            for finding in verdict.findings {
+                all.tell(|| finding);
+            }
+            all.money.captured += verdict.money.captured;
+            all.money.refunded += verdict.money.refunded;
+            all.money.paid += verdict.money.paid;
+            all.money.differences.extend(verdict.money.differences);
+        }
+        if let Some(fault) = stored_fault {
+            all.lose(1, || format!("the ledger on disk: {fault}"));
+        }
+        let faults = books.into_iter().flat_map(|books| &books.faults);
+        let faults = faults.map(|fault| format!("the provider's file: {fault}"));
+        all.money.differences.extend(faults);
+        all.money.source = match books {
+            _ if !is_paid => MoneySource::NothingToPay,
+            Some(_) => MoneySource::ProviderFile,
+            None => MoneySource::NotChecked,
+        };
+        all
+    }
+
+    /// Whether nothing is wrong, and all was checked.
     pub(crate) fn is_clean(&self) -> bool {
         (self.oversold, self.doubled, self.lost, self.unsettled) == (0, 0, 0, 0)
+            && self.money.differences.is_empty()
+            && self.money.source != MoneySource::NotChecked
     }
 
     fn tell(&mut self, finding: impl FnOnce() -> String) {

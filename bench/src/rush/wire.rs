@@ -1,17 +1,20 @@
 //! One try of one call, and what its failure means.
 //!
-//! Purchases and cancellations use the generated client, signed by the SDK. The SDK's own calls hide what a rush has to see and do:
+//! Purchases, payments and cancellations use the generated client, signed by the SDK. The SDK's own calls hide what a rush has to see and do:
 //! each single try and its latency, calls dropped in mid-flight, twins of one request. The rules of retrying are the SDK's. All else
 //! goes through the SDK.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use anyhow::bail;
 use livedrop::{Client, RetryPolicy, v1::GetDropRequest};
 use livedrop_proto::ERROR_DOMAIN;
 use rand::{Rng, RngExt};
-use tonic::{Code, Status};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::{Code, Response, Status};
 use tonic_types::StatusExt;
+
+use super::{notes::Refused, shop::Shop};
 
 /// A call without an answer is given up after this; the server's own limit is 10 s.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -59,6 +62,51 @@ impl Failure {
             Self::Unknown(delay) => Some(delay.unwrap_or_default().max(backoff)),
         }
     }
+}
+
+/// What became of a call that was repeated until it was answered.
+#[derive(Debug)]
+pub(crate) enum Reply<T> {
+    /// OK, and how long the answered try took.
+    Done(T, Duration),
+    /// No, and how long the answered try took.
+    Refused(Refused, Duration),
+    /// None in time.
+    Unknown,
+}
+
+/// Sends a call until it is answered or the deadline has passed. `call` makes try number `sent`, counted from where earlier ones ended. A
+/// try not answered within `patience` is dropped and not repeated.
+pub(crate) async fn repeat<T, F: Future<Output = Result<Response<T>, Status>>>(
+    shop: &Shop,
+    rng: &mut impl Rng,
+    sent: &mut u32,
+    patience: Duration,
+    mut call: impl FnMut(u32) -> F,
+) -> Reply<T> {
+    while Instant::now() < shop.deadline {
+        let tried = *sent;
+        *sent += 1;
+        let start = Instant::now();
+        let failure = match timeout(patience, call(tried)).await {
+            Err(_) => return Reply::Unknown,
+            Ok(Ok(response)) => return Reply::Done(response.into_inner(), start.elapsed()),
+            Ok(Err(status)) => Failure::of(&status),
+        };
+        let Some(pause) = failure.pause(tried, rng) else {
+            let Failure::Refused(reason) = failure else {
+                return Reply::Unknown;
+            };
+            let refused = Refused {
+                reason,
+                is_promise: tried > 0,
+            };
+            return Reply::Refused(refused, start.elapsed());
+        };
+        shop.tally.retries.fetch_add(1, Relaxed);
+        sleep(pause).await;
+    }
+    Reply::Unknown
 }
 
 /// Opens the connections that all buyers share. Each connects at its first call, and again when it breaks.

@@ -3,9 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use livedrop::v1::{Order, OrderState};
+use prost_types::Timestamp;
 
 use super::{Evidence, Verdict};
-use crate::rush::notes::{Cancel, Purchase};
+use crate::rush::{
+    notes::{Cancel, Purchase},
+    shop::total,
+    wallet::LATE,
+};
 
 impl Verdict {
     /// Each buyer's notes against themselves and against `GetOrder`.
@@ -14,7 +19,7 @@ impl Verdict {
         for (account_id, notes) in &evidence.buyers {
             let mut owned = 0;
             for purchase in notes {
-                self.unsettled += i64::from(purchase.is_open || purchase.cancel == Cancel::Open);
+                self.unsettled += i64::from(purchase.is_unsettled());
                 let order_ids: BTreeSet<&str> = purchase
                     .placed
                     .iter()
@@ -51,6 +56,13 @@ impl Verdict {
                     {
                         self.lose(1, || format!("order {order_id}: {contradiction}"));
                     }
+                    let may_have = purchase.cards().count() as i64;
+                    if i64::from(order.attempts) > may_have {
+                        let extra = i64::from(order.attempts) - may_have;
+                        self.double(extra, || {
+                            format!("order {order_id} has {extra} payments that nobody asked for")
+                        });
+                    }
                     if matches!(order.state(), OrderState::Held | OrderState::Paid) {
                         owned += order.lines.iter().map(|line| line.quantity).sum::<i32>();
                     }
@@ -66,8 +78,70 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// What was promised to the creator: every order is listed as it is, and what is returned is refunded.
+    pub(super) fn check_list(&mut self, evidence: &Evidence) {
+        for (order_id, order) in &evidence.orders {
+            if evidence.listed.get(order_id) != Some(&for_creator(order)) {
+                self.lose(1, || format!("order {order_id} is not listed as it is"));
+            }
+        }
+        let strangers = evidence.listed.len() as i64 - evidence.orders.len() as i64;
+        if strangers > 0 {
+            self.double(strangers, || {
+                format!("{strangers} listed orders belong to no answer")
+            });
+        }
+        for it in &evidence.returns {
+            let state = evidence.orders.get(&it.order_id).map(Order::state);
+            if it.refused.is_some() || state != Some(OrderState::Refunded) {
+                self.lose(1, || {
+                    format!("order {} is {state:?} after {it:?}", it.order_id)
+                });
+            }
+        }
+    }
+}
+
+/// The order without what is for its buyer alone.
+fn for_creator(order: &Order) -> Order {
+    Order {
+        action_url: String::new(),
+        ..order.clone()
+    }
+}
+
 /// What `GetOrder` says against what the buyer asked for and was told.
 fn contradiction(
+    evidence: &Evidence,
+    account_id: &str,
+    purchase: &Purchase,
+    order: &Order,
+) -> Option<String> {
+    if let Some(fault) = content_fault(evidence, account_id, purchase, order) {
+        return Some(fault);
+    }
+    let returns = &evidence.returns;
+    let is_returned = returns.iter().any(|it| it.order_id == order.order_id);
+    let total = total(&evidence.items, &purchase.lines);
+    if has_right_state(order, purchase, total, is_returned, evidence.is_cancelled) {
+        return None;
+    }
+    let told: BTreeSet<&str> = purchase
+        .placed
+        .iter()
+        .map(|placed| placed.state.as_str_name())
+        .collect();
+    Some(format!(
+        "is {:?}; the buyer was told {told:?}, paid: {}, cancelled: {:?}, returned: {is_returned}",
+        order.state(),
+        purchase.told_paid,
+        purchase.cancel
+    ))
+}
+
+/// Whether the order is not what was ordered, or costs something else.
+fn content_fault(
     evidence: &Evidence,
     account_id: &str,
     purchase: &Purchase,
@@ -92,44 +166,36 @@ fn contradiction(
     if wanted != got || order.buyer_id != account_id {
         return Some("not what was ordered".to_owned());
     }
-    let total: i64 = wanted
-        .iter()
-        .map(|(_, quantity, price)| i64::from(*quantity) * price)
-        .sum();
-    if order.total.as_ref().map(|total| total.amount_minor) != Some(total) {
-        return Some(format!("costs {:?}, not {total}", order.total));
-    }
-    let updated_at = order
-        .updated_at
-        .as_ref()
-        .map(|time| (time.seconds, time.nanos));
-    let is_early = updated_at
-        < order
-            .hold_expires_at
-            .as_ref()
-            .map(|time| (time.seconds, time.nanos));
-    let told: BTreeSet<&str> = purchase
-        .placed
-        .iter()
-        .map(|placed| placed.state.as_str_name())
-        .collect();
-    let is_right = match order.state() {
-        OrderState::Paid => total == 0,
-        OrderState::Held => total > 0 && purchase.cancel == Cancel::Never,
-        OrderState::Cancelled => total > 0 && purchase.cancel == Cancel::Done,
-        OrderState::Expired => total > 0 && purchase.cancel != Cancel::Done && !is_early,
+    let total = total(&evidence.items, &purchase.lines);
+    let costs = order.total.as_ref().map(|total| total.amount_minor);
+    (costs != Some(total)).then(|| format!("costs {:?}, not {total}", order.total))
+}
+
+/// Whether an order may end like this after what its buyer and the drop's creator did.
+fn has_right_state(
+    order: &Order,
+    purchase: &Purchase,
+    total: i64,
+    is_returned: bool,
+    is_cancelled: bool,
+) -> bool {
+    let at = |time: Option<Timestamp>| time.map(|time| (time.seconds, time.nanos));
+    let is_early = at(order.updated_at) < at(order.hold_expires_at);
+    let is_unpaid = total > 0 && !purchase.told_paid;
+    let has_paid = total == 0 || purchase.cards().next().is_some();
+    // What the provider called failed and captured all the same goes back, unless it still buys something.
+    let may_be_late = purchase.cards().any(|card| card == LATE);
+    let cancel = purchase.cancel;
+    match order.state() {
+        OrderState::Paid => has_paid && !is_returned && !is_cancelled && cancel != Cancel::Done,
+        OrderState::Held => is_unpaid && cancel == Cancel::Never && !is_cancelled,
+        OrderState::Cancelled => is_unpaid && (cancel == Cancel::Done || is_cancelled),
+        OrderState::Expired => is_unpaid && cancel != Cancel::Done && !is_early && !is_cancelled,
+        OrderState::Refunded => has_paid && (is_returned || is_cancelled || may_be_late),
         OrderState::Unspecified
         | OrderState::PaymentPending
         | OrderState::ActionRequired
         | OrderState::PaymentUnknown
-        | OrderState::RefundPending
-        | OrderState::Refunded => false,
-    };
-    let cancel = purchase.cancel;
-    (!is_right).then(|| {
-        format!(
-            "is {:?}; the buyer was told {told:?}, cancelled: {cancel:?}",
-            order.state()
-        )
-    })
+        | OrderState::RefundPending => false,
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use livedrop::v1::{LedgerEntryKind, LedgerRecord, OrderState};
+use livedrop::v1::{LedgerEntryKind, LedgerRecord, Order, OrderState};
 
 use super::{Evidence, Verdict};
 use crate::rush::{
@@ -35,6 +35,11 @@ impl Verdict {
                 });
             }
         }
+        self.check_kinds(evidence);
+    }
+
+    /// As many entries of each kind as there are orders to account for them.
+    fn check_kinds(&mut self, evidence: &Evidence) {
         let kinds = evidence
             .records
             .iter()
@@ -60,18 +65,38 @@ impl Verdict {
                 )
             });
         }
-        let ended = orders(OrderState::Cancelled) + orders(OrderState::Expired);
-        for (kind, count) in [
-            (LedgerEntryKind::Sold, orders(OrderState::Paid)),
-            (LedgerEntryKind::Released, ended),
+        // A refunded order was sold, or had ended when its money came late; receipts prove which.
+        let refunded = |is_sale: bool| {
+            let orders = evidence.orders.values();
+            let refunded = orders.filter(|order| order.state() == OrderState::Refunded);
+            let sold = |order: &&Order| evidence.sales.contains_key(&order.order_id) == is_sale;
+            refunded.filter(sold).count() as i64
+        };
+        let late = entries(LedgerEntryKind::SoldLate);
+        let ended = orders(OrderState::Cancelled) + orders(OrderState::Expired) + refunded(false);
+        let attempts = evidence.orders.values().map(|it| i64::from(it.attempts));
+        for (what, entries, expected) in [
+            (
+                "sales",
+                entries(LedgerEntryKind::Sold) + late,
+                orders(OrderState::Paid) + refunded(true),
+            ),
+            ("releases", entries(LedgerEntryKind::Released) - late, ended),
+            (
+                "payments",
+                entries(LedgerEntryKind::PaymentStarted),
+                attempts.sum(),
+            ),
+            (
+                "refunds begun and ended",
+                entries(LedgerEntryKind::RefundStarted),
+                entries(LedgerEntryKind::Refunded),
+            ),
         ] {
-            let difference = (entries(kind) - count).abs();
+            let difference = (entries - expected).abs();
             if difference > 0 {
                 self.lose(difference, || {
-                    format!(
-                        "{} {kind:?} entries, and {count} such orders",
-                        entries(kind)
-                    )
+                    format!("{what}: {entries} in the ledger, and {expected} by the orders")
                 });
             }
         }
@@ -95,28 +120,32 @@ fn entry_fault(
     let Some(entry) = record.entries.get(index) else {
         return Some("its entry is not in the record");
     };
-    let (kind, from_available) = match placed.state {
-        OrderState::Paid => (LedgerEntryKind::Sold, false),
-        OrderState::Held | OrderState::Cancelled | OrderState::Expired => {
-            (LedgerEntryKind::Held, true)
-        }
-        OrderState::Unspecified
+    let is_sale = matches!(
+        entry.kind(),
+        LedgerEntryKind::Sold | LedgerEntryKind::SoldLate
+    );
+    let is_hold = entry.kind() == LedgerEntryKind::Held;
+    let is_right = match placed.state {
+        OrderState::Paid => is_sale,
+        OrderState::Held
         | OrderState::PaymentPending
         | OrderState::ActionRequired
         | OrderState::PaymentUnknown
-        | OrderState::RefundPending
-        | OrderState::Refunded => {
-            return Some("it was answered in a state that is never answered here");
+        | OrderState::Cancelled
+        | OrderState::Expired => is_hold,
+        OrderState::RefundPending | OrderState::Refunded => is_sale || is_hold,
+        OrderState::Unspecified => {
+            return Some("it was answered in a state that is never answered");
         }
     };
     let moved: BTreeMap<&str, i64> = entry
         .moves
         .iter()
         .map(|change| {
-            let units = if from_available {
-                -change.available_delta
+            let units = if is_sale {
+                change.sold_delta
             } else {
-                -change.held_delta
+                -change.available_delta
             };
             (change.item_id.as_str(), units)
         })
@@ -127,7 +156,7 @@ fn entry_fault(
             .get(*item)
             .map(|item| (item.item_id.as_str(), i64::from(*quantity)))
     });
-    if entry.kind() != kind || moved != lines.collect::<BTreeMap<_, _>>() {
+    if !is_right || moved != lines.collect::<BTreeMap<_, _>>() {
         return Some("its entry is another one's");
     }
     None

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use livedrop::v1::{LedgerEntryKind, OrderState};
+use livedrop::v1::{LedgerEntryKind, Order, OrderState};
 
-use super::{Evidence, Verdict};
+use super::{Evidence, Return, Verdict};
 
 /// Units of an item, recounted.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -85,13 +85,16 @@ impl Verdict {
                 match order.state() {
                     OrderState::Held => *held += i64::from(line.quantity),
                     OrderState::Paid => *sold += i64::from(line.quantity),
-                    OrderState::Cancelled | OrderState::Expired => {}
+                    // What was sold stays sold when its money goes back, unless it came back too.
+                    OrderState::Refunded if evidence.stays_sold(order) => {
+                        *sold += i64::from(line.quantity);
+                    }
+                    OrderState::Refunded | OrderState::Cancelled | OrderState::Expired => {}
                     state @ (OrderState::Unspecified
                     | OrderState::PaymentPending
                     | OrderState::ActionRequired
                     | OrderState::PaymentUnknown
-                    | OrderState::RefundPending
-                    | OrderState::Refunded) => {
+                    | OrderState::RefundPending) => {
                         self.lose(1, || format!("order {} is {state:?}", order.order_id));
                     }
                 }
@@ -134,5 +137,13 @@ impl Verdict {
                 });
             }
         }
+    }
+}
+
+impl Evidence {
+    /// Whether a refunded order was sold before, and its units did not come back.
+    fn stays_sold(&self, order: &Order) -> bool {
+        let restocks = |it: &Return| it.restock && it.order_id == order.order_id;
+        self.sales.contains_key(&order.order_id) && !self.returns.iter().any(restocks)
     }
 }

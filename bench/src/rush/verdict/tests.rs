@@ -8,7 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use livedrop::v1::{Drop, LedgerEntryKind, LedgerRecord, Order, OrderState};
 
 use super::{recount::Units, *};
-use crate::rush::notes::{Cancel, Placed, Refused};
+use crate::rush::{
+    notes::{Cancel, Pay, Placed, Refused},
+    wallet::{OK, Wallet},
+};
+
+mod money;
 
 /// Item 0 costs something and has 3 units, item 1 is free and has 2.
 fn items() -> Vec<Item> {
@@ -109,7 +114,8 @@ fn purchase(
     Purchase {
         placed: vec![placed],
         cancel,
-        ..Purchase::new(Uuid::new_v4(), vec![line])
+        told_paid: state == OrderState::Paid,
+        ..Purchase::new(Uuid::new_v4(), vec![line], Wallet::EMPTY)
     }
 }
 
@@ -139,9 +145,19 @@ fn clean() -> Evidence {
         }),
         ..Default::default()
     };
+    let orders = HashMap::from([
+        order("a", "ann", (0, 2), OrderState::Held),
+        order("b", "bob", (1, 1), OrderState::Paid),
+        order("c", "cid", (0, 1), OrderState::Cancelled),
+    ]);
     Evidence {
         items: items(),
         limit_per_buyer: 2,
+        is_cancelled: false,
+        listed: orders.clone(),
+        sales: HashMap::new(),
+        returns: Vec::new(),
+        payments: Some(BTreeMap::new()),
         buyers: vec![
             (
                 "ann".into(),
@@ -176,12 +192,7 @@ fn clean() -> Evidence {
         ],
         records,
         chain_fault: None,
-        stored_fault: None,
-        orders: HashMap::from([
-            order("a", "ann", (0, 2), OrderState::Held),
-            order("b", "bob", (1, 1), OrderState::Paid),
-            order("c", "cid", (0, 1), OrderState::Cancelled),
-        ]),
+        orders,
         drop: Drop {
             items: vec![shown("priced", 1, 2, 0), shown("free", 1, 0, 1)],
             ..Default::default()
@@ -237,8 +248,14 @@ fn a_second_order_is_doubled() {
     let stranger = judge(|evidence| {
         evidence.buyers.pop();
         evidence.orders.remove("c");
+        evidence.listed.remove("c");
     });
     assert_eq!(stranger.doubled, 1, "{stranger:?}");
+    let listed = judge(|evidence| {
+        let other = order("x", "ann", (0, 1), OrderState::Paid);
+        evidence.listed.extend([other]);
+    });
+    assert_eq!(listed.doubled, 1, "{listed:?}");
     let after_a_promise = judge(|evidence| {
         evidence.buyers[1].1[0].refused.push(Refused {
             reason: "SOLD_OUT".into(),
@@ -257,7 +274,7 @@ fn more_than_the_limit_is_doubled() {
 #[test]
 fn what_contradicts_an_answer_is_lost() {
     type Change = fn(&mut Evidence);
-    let lost: [(&str, Change); 10] = [
+    let lost: [(&str, Change); 11] = [
         ("unknown to GetOrder", |evidence| {
             drop(evidence.orders.remove("a"))
         }),
@@ -288,8 +305,11 @@ fn what_contradicts_an_answer_is_lost() {
         ("chain broken", |evidence| {
             evidence.chain_fault = Some("record 2: hash".into())
         }),
-        ("disk wrong", |evidence| {
-            evidence.stored_fault = Some("1 wrong".into())
+        ("not listed", |evidence| drop(evidence.listed.remove("a"))),
+        ("listed as another", |evidence| {
+            evidence
+                .listed
+                .extend([order("a", "ann", (0, 2), OrderState::Paid)])
         }),
         ("totals wrong", |evidence| evidence.records[3].sold = 2),
     ];
@@ -300,6 +320,13 @@ fn what_contradicts_an_answer_is_lost() {
             "{name}: {verdict:?}"
         );
     }
+}
+
+#[test]
+fn a_fault_on_disk_is_lost() {
+    let wrong = Some("1 wrong".to_owned());
+    let verdict = Verdict::of_all(&[clean()], wrong, Some(&Books::default()), true);
+    assert!(verdict.lost == 1 && !verdict.is_clean(), "{verdict:?}");
 }
 
 #[test]

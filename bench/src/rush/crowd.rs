@@ -1,0 +1,149 @@
+//! A drop and all who want something of it.
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, ensure};
+use livedrop::Client;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::{JoinHandle, JoinSet},
+    time::Instant,
+};
+
+use super::{
+    browser::Browser,
+    buyer::{Buyer, Login},
+    creator,
+    notes::Return,
+    options::Options,
+    prepare::{self, Offer},
+    shop::Shop,
+    tally::Tally,
+};
+
+/// Orders that wait for their refund at most: more than are ever returned.
+const RETURNS_MAX: usize = 100_000;
+
+/// A drop, its buyers and its creator.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    /// What they share.
+    pub(crate) shop: Arc<Shop>,
+    /// Those who are through.
+    pub(crate) buyers: Vec<Buyer>,
+    waiting: Vec<Login>,
+    refunds: Option<JoinHandle<anyhow::Result<Vec<Return>>>>,
+}
+
+impl Crowd {
+    /// The drop of the rush, for all buyers.
+    pub(crate) async fn main(
+        options: &Options,
+        connections: &[Client],
+        logins: &[Login],
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
+        let offer = Offer::of(options);
+        Self::gather(options, offer, connections, logins, deadline, false).await
+    }
+
+    /// The drop that is cancelled half-way, for some of them.
+    pub(crate) async fn side(
+        options: &Options,
+        connections: &[Client],
+        logins: &[Login],
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
+        let offer = Offer::of_side_drop(options);
+        let some: Vec<Login> = logins
+            .iter()
+            .cycle()
+            .take(options.side_buyers())
+            .cloned()
+            .collect();
+        Self::gather(options, offer, connections, &some, deadline, true).await
+    }
+
+    async fn gather(
+        options: &Options,
+        offer: Offer,
+        connections: &[Client],
+        logins: &[Login],
+        deadline: Instant,
+        is_cancelled: bool,
+    ) -> anyhow::Result<Self> {
+        let first = connections.first().context("no connection")?;
+        let creator = prepare::creator(first).await?;
+        let (drop, items) = prepare::drop(options, &offer, &creator.client).await?;
+        let (returns, wishes) = mpsc::channel(RETURNS_MAX);
+        let drop_id = drop.drop_id.clone();
+        let refunds = creator::refund_all(drop_id, creator.clone(), deadline, wishes);
+        let returns = (!is_cancelled).then_some(returns);
+        let shop = Shop {
+            drop_id: drop.drop_id.clone(),
+            creator,
+            items,
+            limit_per_buyer: options.limit_per_buyer(),
+            is_paid: options.is_paid(),
+            is_cancelled,
+            returns: Mutex::new(returns),
+            browser: Browser::new(),
+            connections: connections.to_vec(),
+            opens_at: prepare::opening(&drop)?,
+            deadline,
+            gate: Semaphore::new(options.in_flight()),
+            tally: Tally::new()?,
+        };
+        Ok(Self {
+            shop: Arc::new(shop),
+            buyers: Vec::new(),
+            waiting: logins.to_vec(),
+            refunds: Some(tokio::spawn(refunds)),
+        })
+    }
+
+    /// Buyers.
+    pub(crate) fn len(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
+    /// Lets all buyers loose.
+    pub(crate) fn loose(&mut self, options: &Options) -> JoinSet<Buyer> {
+        let mut tasks = JoinSet::new();
+        // Who is in two crowds does not do the same in both.
+        let seed = options.seed ^ u64::from(self.shop.is_cancelled);
+        for (number, login) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            let buyer = Buyer::new(Arc::clone(&self.shop), login, number, seed);
+            if options.plain {
+                let item = number % self.shop.items.len();
+                tasks.spawn(buyer.order_plainly(item, options.orders_each));
+            } else {
+                tasks.spawn(buyer.rush());
+            }
+        }
+        tasks
+    }
+
+    /// Finds out what became of every request without an answer.
+    pub(crate) async fn settle(&mut self) -> anyhow::Result<()> {
+        let buyers = std::mem::take(&mut self.buyers);
+        let (open, settled): (Vec<_>, Vec<_>) = buyers.into_iter().partition(Buyer::is_unsettled);
+        self.buyers = settled;
+        let mut tasks = JoinSet::new();
+        for buyer in open {
+            tasks.spawn(buyer.settle());
+        }
+        self.buyers.extend(tasks.join_all().await);
+        ensure!(Instant::now() < self.shop.deadline, "time is up");
+        Ok(())
+    }
+
+    /// What became of everything that was returned; nothing more can be.
+    pub(crate) async fn end_returns(&mut self) -> anyhow::Result<Vec<Return>> {
+        self.shop.end_returns();
+        match self.refunds.take() {
+            Some(refunds) => refunds.await?,
+            None => Ok(Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! After the rush: waits until the server has ended everything by itself, with no client asking for anything.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, ensure};
+use indicatif::ProgressBar;
+use livedrop::v1::{LedgerEntryKind, LedgerRecord, Order, OrderState};
+use tokio::time::{Instant, sleep};
+
+use super::{evidence, provider::Books, shop::Shop};
+
+/// Without the provider's file: nothing may change for so long. A failed payment that captures all the same does so after 3 s.
+const QUIET: Duration = Duration::from_secs(5);
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Waits until no order of these drops is open, no refund is on its way and the provider has nothing more to say. Returns how long it took.
+pub(crate) async fn wait(
+    shops: &[&Shop],
+    provider_file: Option<&Path>,
+    bar: &ProgressBar,
+) -> anyhow::Result<Duration> {
+    let start = Instant::now();
+    for shop in shops {
+        while let Some(open) = open(shop, provider_file).await? {
+            let left = shop.deadline.saturating_duration_since(Instant::now());
+            bar.set_message(format!("waiting: {open}"));
+            ensure!(!left.is_zero(), "not settled at the end: {open}");
+            sleep(LOOK_EVERY).await;
+        }
+    }
+    Ok(start.elapsed())
+}
+
+/// What is not settled yet.
+async fn open(shop: &Shop, provider_file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let orders = evidence::listed_orders(shop).await?;
+    let open = orders.iter().filter(|order| is_open(order)).count();
+    if open > 0 {
+        return Ok(Some(format!("{open} orders are open")));
+    }
+    let books = provider_file.map(Books::read).transpose()?;
+    if books.is_some_and(|books| !books.is_quiet()) {
+        return Ok(Some("the provider goes on".to_owned()));
+    }
+    let records = evidence::records(shop).await?;
+    let refunds = count(&records, LedgerEntryKind::RefundStarted)
+        - count(&records, LedgerEntryKind::Refunded);
+    if refunds > 0 {
+        return Ok(Some(format!("{refunds} refunds are open")));
+    }
+    if provider_file.is_none() {
+        sleep(QUIET).await;
+    }
+    // What the provider said last may have changed an order after it was listed.
+    let last = records.last().context("an empty ledger")?.seq;
+    let again = evidence::listed_orders(shop).await?;
+    let is_same = again == orders && again.iter().all(|order| order.seq <= last);
+    Ok((!is_same).then(|| "orders change".to_owned()))
+}
+
+fn count(records: &[LedgerRecord], kind: LedgerEntryKind) -> usize {
+    let entries = records.iter().flat_map(|record| &record.entries);
+    entries.filter(|entry| entry.kind() == kind).count()
+}
+
+fn is_open(order: &Order) -> bool {
+    match order.state() {
+        OrderState::Held
+        | OrderState::PaymentPending
+        | OrderState::ActionRequired
+        | OrderState::PaymentUnknown
+        | OrderState::RefundPending
+        | OrderState::Unspecified => true,
+        OrderState::Paid | OrderState::Cancelled | OrderState::Expired | OrderState::Refunded => {
+            false
+        }
+    }
+}
