@@ -39,6 +39,7 @@ use provider::Books;
 use report::{Kill, Measured};
 use server::Server;
 pub(crate) use server::cpu_of;
+use settle::Settled;
 use shop::Shop;
 use verdict::{Evidence, Verdict};
 
@@ -119,7 +120,7 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
         Some(server) => Some(server.provider_file()),
         None => options.provider_file.clone(),
     };
-    let (settled_in, mut evidence) =
+    let (settled, mut evidence) =
         settle_and_gather(options, &mut crowds, provider_file.as_deref(), &bar).await?;
     let mut stored_fault = None;
     if let Some(server) = &mut place.server {
@@ -135,10 +136,11 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
     }
     bar.finish_and_clear();
 
-    let verdict = Verdict::of_all(&evidence, stored_fault, books.as_ref(), options.is_paid());
+    let mut verdict = Verdict::of_all(&evidence, stored_fault, books.as_ref(), options.is_paid());
+    verdict.never_ended(&settled.open);
     let shops: Vec<&Shop> = crowds.iter().map(|crowd| &*crowd.shop).collect();
     let measured = Measured {
-        settled_in,
+        settled_in: settled.took,
         ..measured
     };
     report::print(options, &shops, &measured, &evidence, &verdict);
@@ -242,7 +244,7 @@ async fn settle_and_gather(
     crowds: &mut [Crowd],
     provider_file: Option<&Path>,
     bar: &ProgressBar,
-) -> anyhow::Result<(Duration, Vec<Evidence>)> {
+) -> anyhow::Result<(Settled, Vec<Evidence>)> {
     for crowd in crowds.iter_mut() {
         crowd.settle().await?;
     }
@@ -251,8 +253,8 @@ async fn settle_and_gather(
         returns.push(crowd.end_returns().await?);
     }
     let shops: Vec<&Shop> = crowds.iter().map(|crowd| &*crowd.shop).collect();
-    let settled_in = if options.plain {
-        Duration::ZERO
+    let settled = if options.plain {
+        Settled::default()
     } else {
         settle::wait(&shops, provider_file, bar).await?
     };
@@ -261,5 +263,5 @@ async fn settle_and_gather(
         let buyers = std::mem::take(&mut crowd.buyers);
         evidence.push(evidence::gather(&crowd.shop, buyers, returns, bar).await?);
     }
-    Ok((settled_in, evidence))
+    Ok((settled, evidence))
 }

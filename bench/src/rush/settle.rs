@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use indicatif::ProgressBar;
 use livedrop::v1::{LedgerEntryKind, LedgerRecord, Order, OrderState};
 use tokio::time::{Instant, sleep};
@@ -11,25 +11,40 @@ use super::{evidence, provider::Books, shop::Shop};
 
 /// Without the provider's file: nothing may change for so long. A failed payment that captures all the same does so after 3 s.
 const QUIET: Duration = Duration::from_secs(5);
+/// Longer than any hold, payment or repeated webhook needs here: what is open then never ends, and the verdict says so.
+const WAIT_MAX: Duration = Duration::from_secs(150);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Waits until no order of these drops is open, no refund is on its way and the provider has nothing more to say. Returns how long it took.
+/// How long it took, and what is open all the same.
+#[derive(Debug, Default)]
+pub(crate) struct Settled {
+    /// Until nothing was open any more, or the wait was given up.
+    pub(crate) took: Duration,
+    /// What never ended.
+    pub(crate) open: Vec<String>,
+}
+
+/// Waits, not for ever, until no order of these drops is open, no refund is on its way and the provider has nothing more to say.
 pub(crate) async fn wait(
     shops: &[&Shop],
     provider_file: Option<&Path>,
     bar: &ProgressBar,
-) -> anyhow::Result<Duration> {
+) -> anyhow::Result<Settled> {
     let start = Instant::now();
+    let mut settled = Settled::default();
     for shop in shops {
         while let Some(open) = open(shop, provider_file).await? {
-            let left = shop.deadline.saturating_duration_since(Instant::now());
+            if start.elapsed() > WAIT_MAX {
+                settled.open.push(open);
+                break;
+            }
             bar.set_message(format!("waiting: {open}"));
-            ensure!(!left.is_zero(), "not settled at the end: {open}");
             sleep(LOOK_EVERY).await;
         }
     }
-    Ok(start.elapsed())
+    settled.took = start.elapsed();
+    Ok(settled)
 }
 
 /// What is not settled yet.

@@ -163,6 +163,13 @@ impl Verdict {
         all
     }
 
+    /// The server left something open, however long one waits.
+    pub(crate) fn never_ended(&mut self, open: &[String]) {
+        for what in open {
+            self.lose(1, || format!("never ended: {what}"));
+        }
+    }
+
     /// Whether nothing is wrong, and all was checked.
     pub(crate) fn is_clean(&self) -> bool {
         (self.oversold, self.doubled, self.lost, self.unsettled) == (0, 0, 0, 0)

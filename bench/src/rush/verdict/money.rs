@@ -57,13 +57,13 @@ impl Verdict {
                 continue;
             };
             let sale = evidence.sales.get(order_id).copied();
-            for fault in faults(sale, cost(order), owed(order), payments) {
-                let ledger = format!(
-                    "{}, {} to pay, sold by attempt {sale:?} ({fault})",
-                    order.state().as_str_name(),
-                    owed(order)
-                );
-                self.differ(order_id, &ledger, &told(payments));
+            let faults = faults(sale, cost(order), owed(order), payments);
+            if !faults.is_empty() {
+                let sale = sale.map_or(String::new(), |it| format!(", sold by attempt {it}"));
+                let state = order.state().as_str_name();
+                let ledger = format!("{state}, {} to keep{sale}", owed(order));
+                let provider = format!("{} ({})", told(payments), faults.join("; "));
+                self.differ(order_id, &ledger, &provider);
             }
         }
         let (kept, paid) = (self.money.captured - self.money.refunded, self.money.paid);
