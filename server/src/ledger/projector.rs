@@ -21,8 +21,8 @@ use crate::{
     store::{SharedStore, StoreError, projections::Checkpoint},
 };
 
-/// How long records are gathered before they are consumed: one commit then carries many. Lists may lag a second.
-const GATHER: Duration = Duration::from_millis(25);
+/// How long records are gathered before they are consumed: each time costs some commits, which appends wait for. Lists may lag a second.
+const GATHER: Duration = Duration::from_millis(100);
 /// After a failure: at first, and at most.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 const AGAIN_AFTER_MAX: Duration = Duration::from_secs(5);

@@ -1,7 +1,5 @@
 //! Requests of `OrderService`: all violations of a request at once.
 
-use std::collections::HashSet;
-
 use livedrop_proto::v1;
 
 use super::{fields, resume_token::OrderResume};
@@ -101,17 +99,19 @@ fn lines(lines: &[v1::PlaceOrderLine], found: &mut Violations) -> Option<Vec<Lin
         found.note("lines", "must have 1 to 100 lines");
         return None;
     }
-    let mut seen = HashSet::with_capacity(lines.len());
+    // Few enough to be looked through.
+    let mut seen = Vec::with_capacity(lines.len());
     let mut read = Vec::with_capacity(lines.len());
     for (i, line) in lines.iter().enumerate() {
-        let item_id = found.check(&format!("lines[{i}].item_id"), fields::id(&line.item_id));
+        let item_id = found.check(
+            format_args!("lines[{i}].item_id"),
+            fields::id(&line.item_id),
+        );
         let quantity = found.check(
-            &format!("lines[{i}].quantity"),
+            format_args!("lines[{i}].quantity"),
             fields::number(line.quantity, 1..=1_000),
         );
-        if let Some(item_id) = item_id
-            && !seen.insert(item_id)
-        {
+        if item_id.is_some() && seen.contains(&item_id) {
             found.note(
                 &format!("lines[{i}].item_id"),
                 "must not repeat another line's",
@@ -119,6 +119,7 @@ fn lines(lines: &[v1::PlaceOrderLine], found: &mut Violations) -> Option<Vec<Lin
         } else if let (Some(item_id), Some(quantity)) = (item_id, quantity) {
             read.push(Line { item_id, quantity });
         }
+        seen.push(item_id);
     }
     (read.len() == lines.len()).then_some(read)
 }

@@ -9,10 +9,10 @@ use super::{Error, Violation};
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// Takes the value of `field`, or notes what is wrong with it.
-    pub fn check<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+    /// Takes the value of `field`, whose path is written out only if it is needed, or notes what is wrong with it.
+    pub fn check<T, E: Display>(&mut self, field: impl Display, parsed: Result<T, E>) -> Option<T> {
         parsed
-            .map_err(|problem| self.0.push(Violation::new(field, problem.to_string())))
+            .map_err(|problem| self.note(&field.to_string(), &problem.to_string()))
             .ok()
     }
 

@@ -11,6 +11,7 @@ mod file;
 mod jobs;
 mod key;
 mod ledger;
+mod order_row;
 mod orders;
 mod outbox;
 mod payments;

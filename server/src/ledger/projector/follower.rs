@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Records given at a time: rows of some thousand orders.
-const BATCH_RECORDS: usize = 16;
+const BATCH_RECORDS: usize = 64;
 
 /// Why a log can't be followed.
 #[derive(Debug, thiserror::Error)]

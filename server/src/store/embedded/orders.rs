@@ -4,9 +4,8 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, key,
+    EmbeddedStore, key, order_row,
     rows::{Failure, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP},
-    versioned::{decode, encode},
 };
 use crate::{
     domain::{AccountId, DropId, OrderId},
@@ -15,12 +14,6 @@ use crate::{
         orders::{OrderKey, OrderRef, OrderRow, check_count},
     },
 };
-
-/// A stored row is its place as a number, then itself.
-fn decode_order(mut row: &[u8]) -> std::result::Result<OrderRow, Failure> {
-    let _place: [u8; 8] = key::take(&mut row)?;
-    decode(row)
-}
 
 fn buyer_partition(buyer_id: AccountId, month: i32) -> Vec<u8> {
     [&buyer_id.as_bytes()[..], &key::ordered_i32(month)].concat()
@@ -72,15 +65,10 @@ fn decode_order_id(mut key: &[u8]) -> std::result::Result<OrderId, Failure> {
 impl OrderStore for EmbeddedStore {
     async fn put_orders(&self, rows: &[OrderRow]) -> Result<()> {
         check_count(rows.len())?;
-        let encoded = rows
-            .iter()
-            .map(|row| {
-                let place = key::ordered_i64(row.updated.number());
-                Ok((row.order_id, place, encode(row)?))
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let encode = |row: &OrderRow| (row.order_id, order_row::encode(row));
+        let encoded: Vec<_> = rows.iter().map(encode).collect();
         self.write(move |rows| {
-            encoded.iter().try_for_each(|(key, place, row)| {
+            encoded.iter().try_for_each(|(key, (place, row))| {
                 rows.put_newest(ORDERS, key.as_bytes(), place, row)
             })
         })
@@ -92,15 +80,17 @@ impl OrderStore for EmbeddedStore {
         let encoded: Vec<_> = refs.iter().map(encode_ref).collect();
         self.write(move |rows| {
             encoded.iter().try_for_each(|(of_buyer, of_drop, row)| {
-                rows.put_if_absent(ORDERS_BY_BUYER, of_buyer, &[row])?;
-                rows.put_if_absent(ORDERS_BY_DROP, of_drop, &[]).map(drop)
+                // The same bytes each time: looking first would cost more than writing again.
+                rows.put(ORDERS_BY_BUYER, of_buyer, &[row])?;
+                rows.put(ORDERS_BY_DROP, of_drop, &[])
             })
         })
         .await
     }
 
     async fn get_order(&self, order_id: OrderId) -> Result<Option<OrderRow>> {
-        self.read(|snapshot| snapshot.get(ORDERS, order_id.as_bytes(), decode_order))
+        let decode = |row: &[u8]| order_row::decode(order_id, row);
+        self.read(|snapshot| snapshot.get(ORDERS, order_id.as_bytes(), decode))
     }
 
     async fn list_buyer_orders(
