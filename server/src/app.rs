@@ -376,7 +376,10 @@ async fn sweep(ctx: Context, stop: CancellationToken) {
     {
         match swept {
             Ok(0) => {}
-            Ok(count) => tracing::info!(count, "ledgers of a dead process taken over"),
+            Ok(count) => tracing::info!(
+                count,
+                "ledgers that another process had open are taken over"
+            ),
             Err(error) => tracing::warn!(%error, "open ledgers can't be read"),
         }
         stop.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY))

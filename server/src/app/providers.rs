@@ -13,9 +13,9 @@ use crate::{
     config::{self, Config, PaymentProvider, Secret},
     env::SharedEnv,
     payments::{
-        Providers,
-        stripe::{Stripe, StripeConfig},
-        test::{Deliver, TestProvider},
+        Providers, SharedProvider,
+        stripe::{self, Stripe, StripeConfig},
+        test::{self, Deliver, TestProvider},
     },
     service::{Context, webhooks},
     web,
@@ -29,26 +29,40 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Opens the providers. The test provider reads its file: blocks for a moment.
+    /// Opens the chosen provider, and those that may have something to finish: Stripe if its key is set, the test provider if it has a
+    /// file. The test provider reads its file: blocks for a moment.
     pub(super) fn open(config: &Config, env: &SharedEnv) -> Result<Self, StartError> {
-        match config.payments.provider {
-            None => Ok(Self::default()),
-            Some(PaymentProvider::Stripe) => {
-                let stripe = Stripe::new(&stripe(&config.payments), env.clone());
-                Ok(Self {
-                    providers: Providers::new(vec![Arc::new(stripe?)]),
-                    test: None,
-                })
-            }
-            Some(PaymentProvider::Test) => {
-                let opened = TestProvider::open(env.clone(), config.store.data.as_deref());
-                let test = Arc::new(opened.map_err(StartError::TestProvider)?);
-                Ok(Self {
-                    providers: Providers::new(vec![test.clone()]),
-                    test: Some(test),
-                })
-            }
+        let (settings, data) = (&config.payments, config.store.data.as_deref());
+        let mut all: Vec<SharedProvider> = Vec::new();
+        if settings.stripe_secret.is_some() {
+            all.push(Arc::new(Stripe::new(
+                &stripe_config(settings),
+                env.clone(),
+            )?));
         }
+        let has_file = data.is_some_and(|data| data.join(test::FILE_NAME).exists());
+        let test = if settings.provider == Some(PaymentProvider::Test) || has_file {
+            let opened = TestProvider::open(env.clone(), data).map_err(StartError::TestProvider)?;
+            Some(Arc::new(opened))
+        } else {
+            None
+        };
+        all.extend(test.clone().map(|test| test as SharedProvider));
+        match settings.provider {
+            Some(PaymentProvider::Stripe) => tracing::info!("payments go to Stripe"),
+            Some(PaymentProvider::Test) => {
+                tracing::warn!("payments go to the test provider: no money moves");
+            }
+            None => tracing::warn!("no payments: what costs something can be held, not bought"),
+        }
+        let chosen = settings.provider.map(|provider| match provider {
+            PaymentProvider::Stripe => stripe::NAME,
+            PaymentProvider::Test => test::NAME,
+        });
+        Ok(Self {
+            providers: Providers::new(chosen, all),
+            test,
+        })
     }
 
     /// Pages that providers in this process show to buyers.
@@ -75,7 +89,7 @@ impl Chosen {
     }
 }
 
-fn stripe(settings: &config::Payments) -> StripeConfig {
+fn stripe_config(settings: &config::Payments) -> StripeConfig {
     let secret = |secret: &Secret| SecretString::from(secret.expose());
     StripeConfig {
         // What is missing was told when the settings were checked.

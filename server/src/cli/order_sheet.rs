@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::service::operator::{AttemptSheet, OrderSheet};
+use crate::{
+    domain::Money,
+    service::operator::{AttemptSheet, OrderSheet},
+};
 
 /// The sheet as lines.
 pub(super) fn render(sheet: &OrderSheet) -> String {
@@ -22,7 +25,10 @@ pub(super) fn render(sheet: &OrderSheet) -> String {
     row("state", &order.state.as_str());
     row(
         "total",
-        &format_args!("{} {}", order.total_minor, order.currency),
+        &Money {
+            currency: order.currency,
+            amount_minor: order.total_minor,
+        },
     );
     row("lines", &lines.join(", "));
     row("placed", &order.created_at);
@@ -56,18 +62,17 @@ fn told(attempt: &AttemptSheet, sheet: &OrderSheet) -> String {
         (Some(reference), None) => reference.clone(),
         (None, _) => "no reference".to_owned(),
     };
+    let amount = Money {
+        currency: sheet.order.currency,
+        amount_minor: attempt.amount_minor,
+    };
     let paid = if attempt.attempt == sheet.paid_attempt {
         ", paid the order"
     } else {
         ""
     };
     format!(
-        "{} {}{paid}; {} {} at {} ({reference}), begun {}",
-        attempt.attempt,
-        attempt.state,
-        attempt.amount_minor,
-        sheet.order.currency,
-        attempt.provider,
-        attempt.started_at
+        "{} {}{paid}; {amount} at {} ({reference}), begun {}",
+        attempt.attempt, attempt.state, attempt.provider, attempt.started_at
     )
 }

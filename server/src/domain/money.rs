@@ -30,7 +30,41 @@ const CODES: &[&str] = &[
     "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG",
 ];
 
+/// Currencies whose minor unit is not a hundredth, and how many decimals they have.
+const DECIMALS: [(&str, u32); 23] = [
+    ("BHD", 3),
+    ("BIF", 0),
+    ("CLP", 0),
+    ("DJF", 0),
+    ("GNF", 0),
+    ("IQD", 3),
+    ("ISK", 0),
+    ("JOD", 3),
+    ("JPY", 0),
+    ("KMF", 0),
+    ("KRW", 0),
+    ("KWD", 3),
+    ("LYD", 3),
+    ("OMR", 3),
+    ("PYG", 0),
+    ("RWF", 0),
+    ("TND", 3),
+    ("UGX", 0),
+    ("VND", 0),
+    ("VUV", 0),
+    ("XAF", 0),
+    ("XOF", 0),
+    ("XPF", 0),
+];
+
 impl Currency {
+    /// Digits after the point in amounts of this currency: 2 for cents.
+    #[must_use]
+    pub fn decimals(&self) -> u32 {
+        let known = DECIMALS.iter().find(|(code, _)| *code == self.as_str());
+        known.map_or(2, |(_, decimals)| *decimals)
+    }
+
     /// The code, three upper-case letters.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -85,6 +119,25 @@ pub struct Money {
     pub amount_minor: i64,
 }
 
+impl fmt::Display for Money {
+    /// As people write it: `12.50 EUR`, `1250 JPY`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = self.currency.decimals();
+        let (unit, minor) = (10_u64.pow(decimals), self.amount_minor.unsigned_abs());
+        let sign = if self.amount_minor < 0 { "-" } else { "" };
+        match usize::try_from(decimals).unwrap_or(0) {
+            0 => write!(f, "{sign}{minor} {}", self.currency),
+            width => write!(
+                f,
+                "{sign}{}.{:0width$} {}",
+                minor / unit,
+                minor % unit,
+                self.currency
+            ),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +149,21 @@ mod tests {
         for bad in ["", "eur", "EURO", "EEE", "E€"] {
             assert_eq!(bad.parse::<Currency>(), Err(ParseCurrencyError), "{bad}");
         }
+    }
+
+    #[test]
+    fn amounts_are_written_as_people_do() {
+        let shown = |code: &str, amount_minor| {
+            let currency = code.parse().unwrap();
+            Money {
+                currency,
+                amount_minor,
+            }
+            .to_string()
+        };
+        assert_eq!(shown("EUR", 1_205), "12.05 EUR");
+        assert_eq!(shown("EUR", -5), "-0.05 EUR");
+        assert_eq!(shown("JPY", 1_205), "1205 JPY");
+        assert_eq!(shown("BHD", 1_205), "1.205 BHD");
     }
 }

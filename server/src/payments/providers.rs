@@ -12,11 +12,11 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// New payments go to the first of `providers`; without any, nothing that costs money can be paid here.
+    /// New payments go to the one of `providers` that is named `chosen`; without one, nothing that costs money can be paid here.
     #[must_use]
-    pub fn new(providers: Vec<SharedProvider>) -> Self {
+    pub fn new(chosen: Option<&'static str>, providers: Vec<SharedProvider>) -> Self {
         Self {
-            chosen: providers.first().map(|provider| provider.name()),
+            chosen,
             all: providers
                 .into_iter()
                 .map(|provider| (provider.name(), provider))

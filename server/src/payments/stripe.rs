@@ -43,6 +43,9 @@ const QUEUE_TIME_MAX: Duration = Duration::from_secs(5);
 /// Longest call, of up to four requests.
 const CALL_TIME_MAX: Duration = Duration::from_secs(24);
 
+/// The provider's name.
+pub const NAME: &str = "stripe";
+
 /// Where Stripe is, and who we are there.
 #[derive(Debug, Clone)]
 pub struct StripeConfig {
@@ -158,7 +161,7 @@ fn base(text: &str) -> Option<Url> {
 #[async_trait]
 impl Provider for Stripe {
     fn name(&self) -> &'static str {
-        "stripe"
+        NAME
     }
 
     async fn start(&self, charge: &Charge) -> Result<Payment, ProviderError> {

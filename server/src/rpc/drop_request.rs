@@ -97,12 +97,12 @@ fn items(
     for (i, item) in items.into_iter().enumerate() {
         let field = |name: &str| format!("items[{i}].{name}");
         let title = found.check(
-            &field("title"),
+            field("title"),
             fields::text(item.title, TITLE_CHARS, false),
         );
-        let stock = found.check(&field("stock"), fields::number(item.stock, STOCK));
+        let stock = found.check(field("stock"), fields::number(item.stock, STOCK));
         let limit = found.check(
-            &field("limit_per_buyer"),
+            field("limit_per_buyer"),
             fields::number(item.limit_per_buyer, LIMIT),
         );
         let price = match item

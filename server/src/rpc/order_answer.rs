@@ -25,7 +25,7 @@ pub(super) fn placed(placed: &Placed) -> v1::PlaceOrderResponse {
         available,
     };
     v1::PlaceOrderResponse {
-        order: Some(order(row)),
+        order: Some(order(row.buyer_id, row)),
         stock_left: placed.stock_left.iter().map(left).collect(),
         receipt: Some(v1::ReceiptRef {
             ledger_id: row.drop_id.to_string(),
@@ -36,8 +36,9 @@ pub(super) fn placed(placed: &Placed) -> v1::PlaceOrderResponse {
     }
 }
 
-/// An order.
-pub(super) fn order(row: &OrderRow) -> v1::Order {
+/// An order as `caller` may see it: where a payment is confirmed is the buyer's alone.
+pub(super) fn order(caller: AccountId, row: &OrderRow) -> v1::Order {
+    let is_buyer = caller == row.buyer_id;
     let line = |line: &OrderRowLine| v1::OrderLine {
         item_id: line.item_id.to_string(),
         quantity: line.quantity,
@@ -55,7 +56,11 @@ pub(super) fn order(row: &OrderRow) -> v1::Order {
         updated_at: Some(to_time(row.updated_at)),
         seq: seq(row.updated.seq),
         payment_error: row.payment_error.as_deref().map(payment_error),
-        action_url: row.action_url.clone().unwrap_or_default(),
+        action_url: row
+            .action_url
+            .clone()
+            .filter(|_| is_buyer)
+            .unwrap_or_default(),
         attempts: row.attempts,
     }
 }
@@ -68,7 +73,7 @@ pub(super) fn orders(
 ) -> v1::ListOrdersResponse {
     let token = |place| page_token::orders_token(keys, caller, place);
     v1::ListOrdersResponse {
-        orders: page.orders.iter().map(order).collect(),
+        orders: page.orders.iter().map(|row| order(caller, row)).collect(),
         next_page_token: page.next.map(token).unwrap_or_default(),
     }
 }
@@ -82,7 +87,7 @@ pub(super) fn drop_orders(
 ) -> v1::ListDropOrdersResponse {
     let token = |place| page_token::drop_orders_token(keys, caller, drop_id, place);
     v1::ListDropOrdersResponse {
-        orders: page.orders.iter().map(order).collect(),
+        orders: page.orders.iter().map(|row| order(caller, row)).collect(),
         next_page_token: page.next.map(token).unwrap_or_default(),
     }
 }

@@ -41,9 +41,10 @@ impl OrderService for OrderRpc {
     ) -> Result<Response<v1::PayOrderResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
         let wish = order_request::pay(request.get_ref())?;
-        let order = order_payments::pay(&self.ctx, caller.account_id, wish, left).await?;
+        let caller = caller.account_id;
+        let order = order_payments::pay(&self.ctx, caller, wish, left).await?;
         Ok(Response::new(v1::PayOrderResponse {
-            order: Some(order_answer::order(&order)),
+            order: Some(order_answer::order(caller, &order)),
         }))
     }
 
@@ -54,9 +55,10 @@ impl OrderService for OrderRpc {
         let (caller, left) = (caller(&request)?, time_left(&request));
         let (drop_id, order_id) =
             order_request::ids(&request.get_ref().drop_id, &request.get_ref().order_id)?;
-        let order = orders::cancel(&self.ctx, caller.account_id, drop_id, order_id, left).await?;
+        let caller = caller.account_id;
+        let order = orders::cancel(&self.ctx, caller, drop_id, order_id, left).await?;
         Ok(Response::new(v1::CancelOrderResponse {
-            order: Some(order_answer::order(&order)),
+            order: Some(order_answer::order(caller, &order)),
         }))
     }
 
@@ -66,9 +68,10 @@ impl OrderService for OrderRpc {
     ) -> Result<Response<v1::RefundOrderResponse>, Status> {
         let (caller, left) = (caller(&request)?, time_left(&request));
         let wish = order_request::refund(request.into_inner())?;
-        let order = order_payments::refund(&self.ctx, caller.account_id, wish, left).await?;
+        let caller = caller.account_id;
+        let order = order_payments::refund(&self.ctx, caller, wish, left).await?;
         Ok(Response::new(v1::RefundOrderResponse {
-            order: Some(order_answer::order(&order)),
+            order: Some(order_answer::order(caller, &order)),
         }))
     }
 
@@ -81,7 +84,7 @@ impl OrderService for OrderRpc {
         let (drop_id, order_id, min_seq) = order_request::get(request.get_ref())?;
         let order = orders::get(ctx, caller, drop_id, order_id, min_seq, left).await?;
         Ok(Response::new(v1::GetOrderResponse {
-            order: Some(order_answer::order(&order)),
+            order: Some(order_answer::order(caller, &order)),
         }))
     }
 

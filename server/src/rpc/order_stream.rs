@@ -79,7 +79,7 @@ impl Words {
     }
 
     fn order(&mut self, row: &OrderRow) -> Frame {
-        let order = order_answer::order(row);
+        let order = order_answer::order(self.resume.caller, row);
         if self.seen.replace(row.updated).is_none() {
             return Frame::Snapshot(self.snapshot(Some(order)));
         }

@@ -16,12 +16,9 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{
-    domain::Money,
-    payments::{
-        PaymentStatus, ProviderError,
-        test::{Challenge, PAGE_PATH, TestProvider},
-    },
+use crate::payments::{
+    PaymentStatus, ProviderError,
+    test::{Challenge, PAGE_PATH, TestProvider},
 };
 
 const TEMPLATE: &str = include_str!("test_provider.html");
@@ -36,33 +33,6 @@ const HEADERS: [(HeaderName, &str); 5] = [
     // The address is the secret.
     (REFERRER_POLICY, "no-referrer"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-];
-
-/// Currencies whose minor unit is not a hundredth, and how many decimals they have.
-const DECIMALS: [(&str, u32); 23] = [
-    ("BHD", 3),
-    ("BIF", 0),
-    ("CLP", 0),
-    ("DJF", 0),
-    ("GNF", 0),
-    ("IQD", 3),
-    ("ISK", 0),
-    ("JOD", 3),
-    ("JPY", 0),
-    ("KMF", 0),
-    ("KRW", 0),
-    ("KWD", 3),
-    ("LYD", 3),
-    ("OMR", 3),
-    ("PYG", 0),
-    ("RWF", 0),
-    ("TND", 3),
-    ("UGX", 0),
-    ("VND", 0),
-    ("VUV", 0),
-    ("XAF", 0),
-    ("XOF", 0),
-    ("XPF", 0),
 ];
 
 type Answer = Result<Option<Challenge>, ProviderError>;
@@ -100,7 +70,7 @@ fn back(page: &str, answer: Answer) -> Response {
 fn show(page: &str, answer: Answer) -> Response {
     let (status, amount, content) = match answer {
         Ok(Some(Challenge { amount, status })) => {
-            (StatusCode::OK, shown(amount), content(page, &status))
+            (StatusCode::OK, amount.to_string(), content(page, &status))
         }
         Ok(None) => (
             StatusCode::NOT_FOUND,
@@ -140,18 +110,6 @@ fn content(page: &str, status: &PaymentStatus) -> String {
 }
 
 /// Such as `49.99 EUR`.
-fn shown(money: Money) -> String {
-    let code = money.currency.as_str();
-    let known = DECIMALS.iter().find(|(other, _)| *other == code);
-    let decimals = known.map_or(2, |(_, decimals)| *decimals);
-    let unit = 10_u64.pow(decimals);
-    let minor = money.amount_minor.unsigned_abs();
-    match usize::try_from(decimals).unwrap_or(0) {
-        0 => format!("{minor} {code}"),
-        width => format!("{}.{:0width$} {code}", minor / unit, minor % unit),
-    }
-}
-
 fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, char| {
         match char {

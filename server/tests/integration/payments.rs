@@ -240,6 +240,20 @@ async fn a_buyer_confirms_a_payment_or_does_not() {
     );
     let drop = open_drop(&creator, &[(100, 5)]).await;
     let order = buy(&ann, &drop, "pm_test_3ds").await.unwrap();
+    // Whoever has the address can confirm: the drop's creator sees the order without it.
+    let seen = get_order(&creator, &order).await.unwrap();
+    assert_eq!(seen.state(), OrderState::ActionRequired);
+    assert_eq!(seen.action_url, "");
+    let of_drop = v1::ListDropOrdersRequest {
+        drop_id: drop.drop_id.clone(),
+        ..Default::default()
+    };
+    let listed = eventually(async || {
+        let answer = creator.list_drop_orders(of_drop.clone()).await.unwrap();
+        let listed = answer.orders.into_iter().next();
+        listed.filter(|it| it.state() == OrderState::ActionRequired)
+    });
+    assert_eq!(listed.await.action_url, "");
     press(&order, "approve").await;
     let paid = until(&ann, &order, OrderState::Paid).await;
     assert!(paid.action_url.is_empty());

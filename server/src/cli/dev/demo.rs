@@ -146,11 +146,11 @@ async fn schedule(
         title: title.to_owned(),
         description: "Made by `livedrop dev`.".to_owned(),
         currency,
-        // The free one is sold at once; the others are held until there are payments.
+        // The free one is sold at once, without a payment.
         items: vec![
-            item("Sticker, free", 1_000, 0, 0),
-            item("Print, A3", 100, 2_500, 5),
+            item("Print, A3", 100, 2_500, 20),
             item("Print, A2, signed", 10, 9_900, 1),
+            item("Sticker, free", 1_000, 0, 0),
         ],
         limit_per_buyer: 0,
         opens_at,

@@ -132,7 +132,7 @@ impl Shop {
         let process = world.alone(FaultPlan::default());
         // The provider's time goes on when a process dies.
         let line = line(world.process(9, FaultPlan::default(), 0).env);
-        let runner = runner(&process, Providers::new(vec![line.clone()]));
+        let runner = runner(&process, Providers::new(Some("test"), vec![line.clone()]));
         Self {
             world,
             process,
@@ -151,7 +151,7 @@ impl Shop {
     async fn restart(&mut self, n: u64) {
         self.process.env.kill();
         self.process = self.world.process(n, FaultPlan::default(), 0);
-        let providers = Providers::new(vec![self.line.clone()]);
+        let providers = Providers::new(Some("test"), vec![self.line.clone()]);
         self.runner = runner(&self.process, providers);
         self.run();
         let store = self.process.shared_store();

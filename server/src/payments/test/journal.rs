@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     thread::JoinHandle,
 };
@@ -66,6 +67,8 @@ impl Journal {
             .read(true)
             .append(true)
             .create(true)
+            // It holds the secrets of 3-D Secure pages.
+            .mode(0o600)
             .open(path)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => FileError::Locked,

@@ -115,10 +115,7 @@ fn builder(cache_bytes: usize) -> redb::Builder {
     builder
         .set_cache_size(cache_bytes)
         .set_repair_callback(|progress| {
-            tracing::info!(
-                progress = progress.progress(),
-                "the store was not closed cleanly, verifying it"
-            );
+            tracing::info!(progress = progress.progress(), "verifying the store's file");
         });
     builder
 }

@@ -5,7 +5,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    domain::{AccountId, DropId, OrderId, Timestamp},
+    domain::{AccountId, DropId, Money, OrderId, Timestamp},
     env::SystemEnv,
     payments::{AttemptKey, Charge, Provider as _},
 };
@@ -126,7 +126,7 @@ fn amounts_have_their_currency_s_decimals() {
         (money("JPY", 12_000), "12000 JPY"),
         (money("KWD", 12_340), "12.340 KWD"),
     ] {
-        assert_eq!(shown(money), text);
+        assert_eq!(money.to_string(), text);
     }
     assert_eq!(escape("<a href=\"'&"), "&lt;a href=&quot;&#39;&amp;");
 }
