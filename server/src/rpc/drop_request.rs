@@ -96,10 +96,7 @@ fn items(
     let mut read = Vec::with_capacity(items.len());
     for (i, item) in items.into_iter().enumerate() {
         let field = |name: &str| format!("items[{i}].{name}");
-        let title = found.check(
-            field("title"),
-            fields::text(item.title, TITLE_CHARS, false),
-        );
+        let title = found.check(field("title"), fields::text(item.title, TITLE_CHARS, false));
         let stock = found.check(field("stock"), fields::number(item.stock, STOCK));
         let limit = found.check(
             field("limit_per_buyer"),
