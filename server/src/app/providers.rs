@@ -48,13 +48,6 @@ impl Chosen {
             None
         };
         all.extend(test.clone().map(|test| test as SharedProvider));
-        match settings.provider {
-            Some(PaymentProvider::Stripe) => tracing::info!("payments go to Stripe"),
-            Some(PaymentProvider::Test) => {
-                tracing::warn!("payments go to the test provider: no money moves");
-            }
-            None => tracing::warn!("no payments: what costs something can be held, not bought"),
-        }
         let chosen = settings.provider.map(|provider| match provider {
             PaymentProvider::Stripe => stripe::NAME,
             PaymentProvider::Test => test::NAME,

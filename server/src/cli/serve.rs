@@ -6,7 +6,7 @@ use super::{Error, args::ServeArgs, load, print, signal::EndSignals};
 use crate::{
     app::{App, Parts},
     auth::PasswordCost,
-    config::{Config, Profile},
+    config::{Config, PaymentProvider, Profile},
     telemetry,
 };
 
@@ -37,6 +37,15 @@ fn warn_of_weakness(config: &Config) {
         tracing::warn!(
             "no TLS: passwords and tokens can be read on the way, unless a proxy ends TLS (server.tls_cert)"
         );
+    }
+    match config.payments.provider {
+        Some(PaymentProvider::Stripe) => {}
+        Some(PaymentProvider::Test) => {
+            tracing::warn!("payments go to the test provider: no money moves (payments.provider)");
+        }
+        None => tracing::warn!(
+            "no payments: what costs something can be held, not bought (payments.provider)"
+        ),
     }
     let (cost, least) = (config.auth.password_cost(), PasswordCost::STRONG);
     if cost.memory_kib < least.memory_kib || cost.iterations < least.iterations {

@@ -80,7 +80,8 @@ impl Shop {
         let url = format!("{}/webhooks/payments/stripe", self.server.endpoint());
         let request = reqwest::Client::new().post(url).body(body);
         let answer = request.header("stripe-signature", signature).send().await;
-        answer.unwrap().status().as_u16()
+        // A message that is too large is cut off while it is sent.
+        answer.map_or(0, |answer| answer.status().as_u16())
     }
 }
 

@@ -100,7 +100,7 @@ async fn a_payment_without_its_provider_is_settled_with_and_without_a_server() {
     assert_eq!((code, err.as_str()), (0, ""));
     for part in [
         "ACTION_REQUIRED",
-        "1 OPEN (ACTION_REQUIRED); 500 EUR at test",
+        "1 OPEN (ACTION_REQUIRED); 5.00 EUR at test",
     ] {
         assert!(stopped.contains(part), "{part} is not in {stopped}");
     }
