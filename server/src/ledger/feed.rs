@@ -68,9 +68,8 @@ impl Feed {
         self.view.send_replace(applied.view.clone());
     }
 
-    /// Tells of a record.
+    /// Tells of a record that was shown.
     pub(super) fn tell(&self, applied: Applied) {
-        self.show(&applied);
         self.watches.tell(&applied.orders);
         let drop_id = applied.ledger_id;
         let begun = applied.entries.iter().filter_map(|entry| {

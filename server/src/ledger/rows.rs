@@ -56,7 +56,7 @@ impl Order {
         }
     }
 
-    /// Where the order is listed, if this is its first version: lists name an order once.
+    /// Where the order is listed: by when it was placed, and the segment of its first version.
     #[must_use]
     pub fn listed(&self, drop_id: DropId) -> OrderRef {
         let mut first = self;

@@ -258,7 +258,7 @@ impl Writer {
                     self.metrics.conflicts.increment(1);
                     self.at.state.rollback();
                     let applied = record::fold(&mut self.at.state, &existing)?;
-                    self.at.feed.tell(applied);
+                    self.heard(applied);
                     match self.catch_up().await {
                         Ok(_) => self.requeue(batch),
                         Err(StoreOrFold::Store(error)) => {
@@ -312,10 +312,16 @@ impl Writer {
             }
             for stored in &page {
                 let applied = record::fold(&mut self.at.state, stored)?;
-                self.at.feed.tell(applied);
+                self.heard(applied);
                 count += 1;
             }
         }
+    }
+
+    /// Tells of a record that another process wrote: nobody waits for an answer in between.
+    fn heard(&self, applied: Applied) {
+        self.at.feed.show(&applied);
+        self.at.feed.tell(applied);
     }
 
     /// Notes that this process has the ledger open, before its first append.

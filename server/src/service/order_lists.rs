@@ -7,6 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::{Context, Error, Result, drops};
 use crate::{
     domain::{AccountId, DropId, OrderId, reason::Reason},
+    ledger::rows::SEGMENT,
     store::{
         Order, PageRequest,
         orders::{OrderKey, OrderRow},
@@ -17,8 +18,6 @@ use crate::{
 const MONTHS_MAX: i32 = 24;
 /// Segments that one page looks through.
 const SEGMENTS_MAX: u64 = 64;
-/// Records of a segment, as [`OrderRef::segment`](crate::store::orders::OrderRef::segment) has it.
-const SEGMENT_RECORDS: u64 = 1_024;
 /// Rows read at once.
 const ROWS_AT_ONCE: usize = 16;
 /// How far the clock of the server that placed an order may be ahead of ours.
@@ -119,7 +118,7 @@ pub async fn of_drop(
         None => {
             let status = ctx.store.get_drop_status(drop_id).await?;
             status.map(|status| SegmentPlace {
-                segment: status.seq / SEGMENT_RECORDS,
+                segment: status.seq / SEGMENT,
                 after: None,
             })
         }

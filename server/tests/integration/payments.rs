@@ -231,6 +231,30 @@ async fn press(order: &v1::Order, button: &str) {
 }
 
 #[tokio::test]
+async fn a_provider_that_takes_no_new_payments_finishes_what_it_began() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::on_disk(dir.path()).await;
+    let (creator, ann) = (server.creator().await, server.person().await);
+    let drop = open_drop(&creator, &[(100, 5)]).await;
+    let mut order = buy(&ann, &drop, "pm_test_3ds").await.unwrap();
+    let before = server.endpoint();
+    server.stop().await;
+
+    let server = Server::start_with(|config| {
+        config.store.data = Some(dir.path().to_owned());
+        config.payments.provider = None;
+    })
+    .await;
+    order.action_url = order.action_url.replace(&before, &server.endpoint());
+    press(&order, "approve").await;
+    let ann = server.stranger().with_tokens(ann.tokens().unwrap());
+    until(&ann, &order, OrderState::Paid).await;
+    let refused = buy(&ann, &drop, "pm_test_ok").await;
+    assert_eq!(reason(refused), "INVALID_REQUEST");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_buyer_confirms_a_payment_or_does_not() {
     let server = Server::start().await;
     let (creator, ann, bob) = (
