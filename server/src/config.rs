@@ -42,6 +42,8 @@ pub struct Config {
     pub server: Server,
     /// Where data is kept.
     pub store: Store,
+    /// The database, if `store.backend` is `cql`.
+    pub cql: Cql,
     /// Keys and passwords.
     pub auth: Auth,
     /// Who takes payments.
@@ -79,6 +81,8 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
+    /// `embedded`: one file on this machine, for one process; `cql`: ScyllaDB, for any number of processes.
+    pub backend: Backend,
     /// The data directory. Empty: `dev` takes a temporary one, `serve` does not start.
     #[serde(with = "optional")]
     pub data: Option<PathBuf>,
@@ -86,11 +90,52 @@ pub struct Store {
     pub cache_mib: usize,
 }
 
+/// What keeps the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// One file on this machine.
+    Embedded,
+    /// ScyllaDB, or what speaks CQL like it.
+    Cql,
+}
+
+/// The database, if `store.backend` is `cql`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cql {
+    /// Nodes to begin with, as `host:port`; the others are found by asking these.
+    pub nodes: Vec<String>,
+    /// The keyspace; `livedrop migrate` makes it.
+    pub keyspace: String,
+    /// The home datacenter: all processes that sell use this one. Empty = that of the first node that answers.
+    #[serde(with = "optional")]
+    pub datacenter: Option<String>,
+    /// Copies of each row that `livedrop migrate` asks for when it makes the keyspace; 3 where data must outlive a node.
+    pub replicas: u32,
+    /// User; empty = none is asked for.
+    #[serde(with = "optional")]
+    pub user: Option<String>,
+    /// The user's password. Better in the variable `LIVEDROP_CQL__PASSWORD_SECRET` than in a file.
+    #[serde(with = "optional")]
+    pub password_secret: Option<Secret>,
+    /// Certificates (PEM) of those who may vouch for the nodes; empty = plain connections.
+    #[serde(with = "optional")]
+    pub tls_ca: Option<PathBuf>,
+    /// Certificate (PEM) of this process, for nodes that ask for one.
+    #[serde(with = "optional")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of that certificate.
+    #[serde(with = "optional")]
+    pub tls_key: Option<PathBuf>,
+}
+
 /// Keys and passwords.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
-    /// File with the token keys, made at the first start with mode 0600; empty = `keys.toml` in the data directory.
+    /// File with the token keys, made at the first start with mode 0600; empty = `keys.toml` in the data directory. All processes on one
+    /// database need the same.
     #[serde(with = "optional")]
     pub key_file: Option<PathBuf>,
     /// Memory of a password hash (argon2id), in KiB.
@@ -187,8 +232,20 @@ impl Config {
                 shutdown: Duration::from_secs(shutdown),
             },
             store: Store {
+                backend: Backend::Embedded,
                 data,
                 cache_mib: 256,
+            },
+            cql: Cql {
+                nodes: Vec::new(),
+                keyspace: "livedrop".to_owned(),
+                datacenter: None,
+                replicas: 3,
+                user: None,
+                password_secret: None,
+                tls_ca: None,
+                tls_cert: None,
+                tls_key: None,
             },
             auth: Auth {
                 key_file: None,

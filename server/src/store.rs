@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
+pub mod processes;
 pub mod projections;
 pub mod requests;
 pub mod sessions;

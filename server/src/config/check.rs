@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Config, PaymentProvider};
+use super::{Backend, Config, PaymentProvider};
 
 /// Every key that is wrong, and how.
 pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
@@ -10,6 +10,7 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
     server(config, &mut wrong);
     limits(config, &mut wrong);
     payments(config, &mut wrong);
+    cql(config, &mut wrong);
     wrong.unless(
         (1..=1 << 20).contains(&config.store.cache_mib),
         "store.cache_mib",
@@ -79,6 +80,88 @@ fn payments(config: &Config, wrong: &mut Wrong) {
         "payments.stripe_return_url",
         "must be an absolute URL of the shop: payments.provider is \"stripe\"",
     );
+}
+
+fn cql(config: &Config, wrong: &mut Wrong) {
+    let cql = &config.cql;
+    let is_node = |node: &String| {
+        let port = node.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+        matches!(port, Some(Ok(1..)))
+    };
+    wrong.unless(
+        cql.nodes.iter().all(is_node),
+        "cql.nodes",
+        "must be texts such as \"10.0.0.1:9042\"",
+    );
+    // It becomes part of statements.
+    let is_name = (1..=48).contains(&cql.keyspace.len())
+        && cql
+            .keyspace
+            .starts_with(|first: char| first.is_ascii_lowercase())
+        && (cql.keyspace.chars())
+            .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_');
+    wrong.unless(
+        is_name,
+        "cql.keyspace",
+        "must begin with a letter and have 1 to 48 of a-z, 0-9 and _",
+    );
+    let is_plain = |name: &String| !name.contains(['\'', '\\']);
+    wrong.unless(
+        cql.datacenter.as_ref().is_none_or(is_plain),
+        "cql.datacenter",
+        "must not contain quotes or backslashes",
+    );
+    wrong.unless(
+        (1..=9).contains(&cql.replicas),
+        "cql.replicas",
+        "must be 1 to 9",
+    );
+    for (one, other, key, message) in [
+        (
+            cql.user.is_some(),
+            cql.password_secret.is_some(),
+            "cql.password_secret",
+            "is missing: cql.user is set",
+        ),
+        (
+            cql.password_secret.is_some(),
+            cql.user.is_some(),
+            "cql.user",
+            "is missing: cql.password_secret is set",
+        ),
+        (
+            cql.tls_cert.is_some(),
+            cql.tls_key.is_some(),
+            "cql.tls_key",
+            "is missing: cql.tls_cert is set",
+        ),
+        (
+            cql.tls_key.is_some(),
+            cql.tls_cert.is_some(),
+            "cql.tls_cert",
+            "is missing: cql.tls_key is set",
+        ),
+        (
+            cql.tls_cert.is_some(),
+            cql.tls_ca.is_some(),
+            "cql.tls_ca",
+            "is missing: cql.tls_cert is set",
+        ),
+    ] {
+        wrong.unless(!one || other, key, message);
+    }
+    if config.store.backend == Backend::Cql {
+        wrong.unless(
+            !cql.nodes.is_empty(),
+            "cql.nodes",
+            "is missing: store.backend is \"cql\"",
+        );
+        wrong.unless(
+            config.auth.key_file.is_some(),
+            "auth.key_file",
+            "is missing: store.backend is \"cql\", and all processes on one database need the same keys",
+        );
+    }
 }
 
 fn server(config: &Config, wrong: &mut Wrong) {
