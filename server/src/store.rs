@@ -19,6 +19,8 @@ pub mod processes;
 pub mod projections;
 pub mod requests;
 pub mod sessions;
+pub(crate) mod text;
+pub mod truth;
 
 use std::{fmt, sync::Arc};
 
@@ -33,6 +35,7 @@ pub use payments::PaymentStore;
 pub use projections::ProjectionStore;
 pub use requests::RequestStore;
 pub use sessions::SessionStore;
+pub use truth::TruthStore;
 
 /// Why a store call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +102,7 @@ pub trait Store:
     + OutboxStore
     + JobStore
     + AuditStore
+    + TruthStore
     + fmt::Debug
 {
 }
@@ -114,6 +118,7 @@ impl<S> Store for S where
         + OutboxStore
         + JobStore
         + AuditStore
+        + TruthStore
         + fmt::Debug
 {
 }

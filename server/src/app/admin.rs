@@ -21,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::protocol::{Answer, Call, LedgerRow};
+use self::protocol::{Answer, Call};
 use crate::{ledger::verify, service::Operator};
 
 /// The socket's name in the data directory.
@@ -126,10 +126,7 @@ async fn answer(operator: &Operator, call: Call) -> Answer {
         } => {
             let limit = limit.clamp(1, verify::PAGE);
             let page = store.read_from(ledger_id, seq, limit).await;
-            page.map_or_else(
-                |error| failed(&error),
-                |records| Answer::Records(records.into_iter().map(LedgerRow).collect()),
-            )
+            page.map_or_else(|error| failed(&error), Answer::Records)
         }
         Call::ListDrops { after } => crate::app::drop_list::page(store, after)
             .await

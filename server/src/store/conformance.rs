@@ -22,6 +22,7 @@ pub mod projections;
 pub mod reopening;
 pub mod requests;
 pub mod rows;
+pub mod truth;
 
 pub(in crate::store) mod pages;
 pub(in crate::store) mod samples;
@@ -82,6 +83,10 @@ macro_rules! store_conformance {
             jobs::racing_jobs_have_one_winner,
             audit::entries_are_listed_oldest_first,
             audit::the_audit_list_is_bounded,
+            truth::a_scan_has_every_row_once,
+            truth::the_truth_is_put_if_absent,
+            truth::what_was_put_is_as_if_written,
+            truth::racing_puts_of_equal_rows_all_succeed,
         }
     };
     (@tests $make:expr; $($module:ident::$property:ident,)*) => {$(

@@ -23,6 +23,7 @@ mod rows;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod truth;
 mod versioned;
 
 use std::{fmt, path::Path, sync::Arc};

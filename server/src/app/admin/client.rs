@@ -131,7 +131,7 @@ impl LedgerStore for RemoteLedgers {
             })
             .await?
         {
-            Answer::Records(rows) => Ok(rows.into_iter().map(|row| row.0).collect()),
+            Answer::Records(records) => Ok(records),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
             Answer::Drops(_) | Answer::Order(_) | Answer::Settled(_) => Err(unexpected()),
         }

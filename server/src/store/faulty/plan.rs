@@ -60,6 +60,8 @@ pub enum Method {
     UpdateJob,
     PutAudit,
     ListAudit,
+    ScanTruth,
+    PutTruth,
 }
 
 /// Calls that share their odds.
@@ -106,7 +108,8 @@ impl Method {
             | Self::RemoveIntent
             | Self::PutAnnounced
             | Self::UpdateJob
-            | Self::PutAudit => Class::Write,
+            | Self::PutAudit
+            | Self::PutTruth => Class::Write,
             Self::ReadFrom
             | Self::ListOpen
             | Self::GetDrop
@@ -129,7 +132,8 @@ impl Method {
             | Self::ListIntents
             | Self::GetAnnounced
             | Self::GetJob
-            | Self::ListAudit => Class::Read,
+            | Self::ListAudit
+            | Self::ScanTruth => Class::Read,
         }
     }
 }
