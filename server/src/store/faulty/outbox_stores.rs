@@ -1,14 +1,17 @@
-//! The storage traits of the outbox, of jobs, of the audit log and of the truth as a whole, each method through [`Faulty::call`].
+//! The storage traits of the outbox, of jobs, of processes, of the audit log and of the truth as a whole, each method through
+//! [`Faulty::call`].
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{Faulty, Method, Subject};
+use crate::domain::ProcessId;
 use crate::store::{
-    AuditStore, Cas, JobStore, OutboxStore, PageRequest, Put, Result, TruthStore,
+    AuditStore, Cas, JobStore, OutboxStore, PageRequest, ProcessStore, Put, Result, TruthStore,
     audit::AuditEntry,
     jobs::Job,
     outbox::{Entity, Intent, IntentKey},
+    processes::{Heartbeat, ProcessSeen},
     truth::{Position, TruthPage, TruthRow, TruthTable},
 };
 
@@ -99,6 +102,23 @@ impl<S: TruthStore + ?Sized> TruthStore for Faulty<S> {
 
     async fn put_truth(&self, row: &TruthRow) -> Result<Put<Box<TruthRow>>> {
         self.call(Method::PutTruth, || self.inner.put_truth(row))
+            .await
+    }
+}
+
+#[async_trait]
+impl<S: ProcessStore + ?Sized> ProcessStore for Faulty<S> {
+    async fn beat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        self.call(Method::Beat, || self.inner.beat(heartbeat)).await
+    }
+
+    async fn list_processes(&self) -> Result<Vec<ProcessSeen>> {
+        self.call(Method::ListProcesses, || self.inner.list_processes())
+            .await
+    }
+
+    async fn leave(&self, process_id: ProcessId) -> Result<()> {
+        self.call(Method::Leave, || self.inner.leave(process_id))
             .await
     }
 }

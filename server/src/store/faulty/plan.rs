@@ -62,6 +62,9 @@ pub enum Method {
     ListAudit,
     ScanTruth,
     PutTruth,
+    Beat,
+    ListProcesses,
+    Leave,
 }
 
 /// Calls that share their odds.
@@ -109,7 +112,9 @@ impl Method {
             | Self::PutAnnounced
             | Self::UpdateJob
             | Self::PutAudit
-            | Self::PutTruth => Class::Write,
+            | Self::PutTruth
+            | Self::Beat
+            | Self::Leave => Class::Write,
             Self::ReadFrom
             | Self::ListOpen
             | Self::GetDrop
@@ -133,7 +138,8 @@ impl Method {
             | Self::GetAnnounced
             | Self::GetJob
             | Self::ListAudit
-            | Self::ScanTruth => Class::Read,
+            | Self::ScanTruth
+            | Self::ListProcesses => Class::Read,
         }
     }
 }
