@@ -27,7 +27,7 @@ use crate::{
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{self, Outbox, PaymentRunner, Timer, rebuild, relay},
+    jobs::{self, Outbox, PaymentRunner, Timer, Work, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
@@ -109,7 +109,11 @@ impl App {
             Some(store) => store,
             None => open_store(config).await?,
         };
-        if rebuild::is_unfinished(&store).await? {
+        // An import ends with a rebuild.
+        if Work::Import.is_unfinished(&store).await? {
+            return Err(StartError::HalfImported);
+        }
+        if Work::Rebuild.is_unfinished(&store).await? {
             return Err(StartError::HalfRebuilt);
         }
         let env: SharedEnv = Arc::new(SystemEnv);

@@ -9,8 +9,11 @@ pub mod sweeper;
 #[cfg(test)]
 mod tests;
 pub mod timer;
+pub mod transfer;
+mod unfinished;
 
 pub use outbox::Outbox;
 pub use payments::PaymentRunner;
 pub use sweeper::sweep;
 pub use timer::Timer;
+pub use unfinished::Work;

@@ -26,7 +26,7 @@ use crate::{
 const METHOD: &str = "ScheduleDrop";
 
 /// Three rows of a table, some of them of one partition.
-fn three(table: TruthTable) -> [TruthRow; 3] {
+pub(crate) fn three(table: TruthTable) -> [TruthRow; 3] {
     let (ledger_id, order_id) = (DropId::new(id()), OrderId::new(id()));
     [1, 2, 3].map(|number: u8| match table {
         TruthTable::DropLedger => TruthRow::DropLedger(record(ledger_id, number.into())),
@@ -92,7 +92,7 @@ fn three(table: TruthTable) -> [TruthRow; 3] {
 }
 
 /// Another row of the same key; `None` where the key is all there is.
-fn other(row: &TruthRow) -> Option<TruthRow> {
+pub(crate) fn other(row: &TruthRow) -> Option<TruthRow> {
     let mut other = row.clone();
     match &mut other {
         TruthRow::DropLedger(record) => record.batch_id = id(),
