@@ -64,6 +64,7 @@ pub enum Method {
     PutTruth,
     Beat,
     ListProcesses,
+    ReadClocks,
     Leave,
 }
 
@@ -139,7 +140,8 @@ impl Method {
             | Self::GetJob
             | Self::ListAudit
             | Self::ScanTruth
-            | Self::ListProcesses => Class::Read,
+            | Self::ListProcesses
+            | Self::ReadClocks => Class::Read,
         }
     }
 }
