@@ -57,6 +57,12 @@ Examples:
     Migrate(MigrateArgs),
     /// Make all derived rows anew from drops and ledgers, as after a restore. The server must be stopped.
     Rebuild(RebuildArgs),
+    /// Copy the store of one machine while its server runs, or of a stopped one, to start a server on.
+    Backup(BackupArgs),
+    /// Write the truth into a file, to be moved to another store. Servers must be stopped.
+    Export(ExportArgs),
+    /// Put the truth from a file into an empty store. Servers must be stopped.
+    Import(ImportArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -288,6 +294,13 @@ Examples:
   livedrop rebuild --data ./data
   livedrop rebuild --config livedrop.toml")]
 pub(super) struct RebuildArgs {
+    #[command(flatten)]
+    pub(super) store: WhichStore,
+}
+
+/// Which store, by its settings.
+#[derive(Debug, Args)]
+pub(super) struct WhichStore {
     /// Settings in TOML, which say where the data is.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -296,16 +309,64 @@ pub(super) struct RebuildArgs {
     data: Option<String>,
 }
 
-impl RebuildArgs {
+impl WhichStore {
     /// The settings that count.
-    pub(super) fn into_settings(self) -> Settings {
-        let Self { config, data } = self;
+    pub(super) fn settings(&self) -> Settings {
         Settings {
-            config,
-            data,
+            config: self.config.clone(),
+            data: self.data.clone(),
             ..Settings::default()
         }
     }
+}
+
+/// The copy is a data directory: the store as of one moment, the token keys, and the test provider's books. Settings and certificates are
+/// not in it, nor is a key file that lies elsewhere. It holds password hashes and keys: mode 0700.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop backup --data /var/lib/livedrop --to /backup/livedrop-2026-11-21
+  livedrop backup --config livedrop.toml --to /backup/livedrop-2026-11-21
+  livedrop serve --config livedrop.toml --data /backup/livedrop-2026-11-21
+                                          a server on the copy: never while the other one runs")]
+pub(super) struct BackupArgs {
+    /// A directory that is not there yet. Nothing is overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: PathBuf,
+    #[command(flatten)]
+    pub(super) store: WhichStore,
+}
+
+/// All rows that nothing else can be made of, from either backend: accounts, drops, ledgers, payments and what operators did. Sessions and
+/// request ids too. Not the token keys: copy the key file yourself. The file holds password hashes and the secrets of ledgers: mode 0600.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop export --data /var/lib/livedrop --to livedrop.jsonl
+  livedrop export --config livedrop.toml --to livedrop.jsonl")]
+pub(super) struct ExportArgs {
+    /// A file that is not there yet. Nothing is overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: PathBuf,
+    #[command(flatten)]
+    pub(super) store: WhichStore,
+}
+
+/// Writes the rows, reads them all again and compares them with the file, then makes everything that is derived, as `livedrop rebuild` does.
+/// One that was cut off is run again with the same file; no server starts on the store before its end.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop import --from livedrop.jsonl --data ./new
+  livedrop migrate --config cql.toml
+  livedrop import --from livedrop.jsonl --config cql.toml
+                                          into a keyspace that is empty")]
+pub(super) struct ImportArgs {
+    /// What `livedrop export` has written.
+    #[arg(long, value_name = "FILE")]
+    pub(super) from: PathBuf,
+    #[command(flatten)]
+    pub(super) store: WhichStore,
 }
 
 #[cfg(test)]
@@ -341,7 +402,7 @@ mod tests {
 
     #[test]
     fn wrong_use_is_refused_with_status_2() {
-        let cases: [&[&str]; 17] = [
+        let cases: [&[&str]; 21] = [
             &[],
             &["devel"],
             &["dev", "extra"],
@@ -359,6 +420,10 @@ mod tests {
             &settle(&["--failed", "--note", "n"]),
             &settle(&["--attempt", "1", "--failed", "--captured", "--note", "n"]),
             &["rebuild", "extra"],
+            &["backup", "--data", "d"],
+            &["export", "--data", "d"],
+            &["export", "--from", "f"],
+            &["import", "--to", "f"],
         ];
         for args in cases {
             assert_eq!(parse(args).unwrap_err().exit_code(), 2, "{args:?}");
@@ -371,7 +436,7 @@ mod tests {
             panic!("not rebuild")
         };
         let data = ("--data", "store.data", "d".to_owned());
-        assert_eq!(args.into_settings().flags(), [data]);
+        assert_eq!(args.store.settings().flags(), [data]);
     }
 
     /// Every subcommand has examples, and each example can be parsed.

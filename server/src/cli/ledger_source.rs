@@ -95,7 +95,7 @@ pub(super) fn open_stopped(data: &Path) -> Result<EmbeddedStore, Error> {
 }
 
 /// Opening makes a store where there is none.
-fn must_exist(data: &Path) -> Result<(), Error> {
+pub(super) fn must_exist(data: &Path) -> Result<(), Error> {
     if data.join(FILE_NAME).exists() {
         return Ok(());
     }

@@ -8,10 +8,14 @@ use super::{
     Error, args::RebuildArgs, ledger_source::open_stopped, load, print, signal::interruptible,
 };
 use crate::{
+    app::StartError,
     config::Profile,
     env::{SharedEnv, SystemEnv},
     events::Sinks,
-    jobs::rebuild::{self, Rebuilt},
+    jobs::{
+        Work,
+        rebuild::{self, Rebuilt},
+    },
     ledger::projector::Consumers,
     projectors,
     store::SharedStore,
@@ -21,12 +25,15 @@ use crate::{
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
-    let config = load(Profile::Serve, &args.into_settings())?.config;
+    let config = load(Profile::Serve, &args.store.settings())?.config;
     let data = config.store.data.ok_or_else(|| {
         Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
     })?;
     // The store belongs to one process: with a server on it this ends here, and says so.
     let store: SharedStore = Arc::new(open_stopped(&data)?);
+    if Work::Import.is_unfinished(&store).await? {
+        return Err(StartError::HalfImported.into());
+    }
     let env: SharedEnv = Arc::new(SystemEnv);
     // Without sinks: what was told stays told, and is not told again.
     let consumers = projectors::consumers(&store, &Sinks::default());
@@ -38,10 +45,15 @@ pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
         }
     };
     let done = interruptible(rebuild::rebuild(&env, &store, &consumers, each)).await??;
+    report(&done, &consumers)
+}
+
+/// Tells what was done, and what is wrong.
+pub(super) fn report(done: &Rebuilt, consumers: &Consumers) -> Result<(), Error> {
     for (drop_id, why) in &done.wrong {
         eprintln!("livedrop: {drop_id} WRONG: {why}");
     }
-    print(&summary(&done, &consumers))?;
+    print(&summary(done, consumers))?;
     match done.wrong.len() as u64 {
         0 => Ok(()),
         wrong => Err(Error::Wrong {
@@ -51,7 +63,7 @@ pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
     }
 }
 
-fn so_far(done: &Rebuilt) -> String {
+pub(super) fn so_far(done: &Rebuilt) -> String {
     format!(
         "{} drops, {} ledgers, {} records, {} orders",
         done.drops, done.ledgers, done.records, done.orders

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub use self::{
     compare::Difference,
     export::{ExportError, export},
-    import::{ImportError, Imported, Step, import},
+    import::{Checked, ImportError, Imported, Step, import},
 };
 use super::Work;
 use crate::{

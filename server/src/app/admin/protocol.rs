@@ -1,12 +1,15 @@
 //! What goes over the admin socket.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use crate::{
-    app::drop_list::{Cursor, DropPage},
+    app::{
+        backup::BackedUp,
+        drop_list::{Cursor, DropPage},
+    },
     domain::{DropId, OrderId},
     service::operator::{OrderSheet, SettleOrder, Settled},
     store::LedgerRecord,
@@ -34,6 +37,8 @@ pub(super) enum Call {
     ShowOrder { drop_id: DropId, order_id: OrderId },
     /// Settle an attempt to pay by hand.
     SettleOrder(SettleOrder),
+    /// Copy the data directory to this path.
+    BackUp { to: PathBuf },
 }
 
 /// An answer.
@@ -44,6 +49,7 @@ pub(super) enum Answer {
     Drops(DropPage),
     Order(Box<OrderSheet>),
     Settled(Box<Settled>),
+    BackedUp(BackedUp),
     Failed(String),
 }
 

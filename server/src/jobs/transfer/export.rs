@@ -28,7 +28,7 @@ pub enum ExportError {
     #[error("the store can't be read")]
     Store(#[from] StoreError),
     /// The file can't be written.
-    #[error("the file {0}")]
+    #[error(transparent)]
     File(#[from] FileError),
 }
 

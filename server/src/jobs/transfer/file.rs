@@ -28,38 +28,38 @@ const END: &[u8] = b"{\"end\":";
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The system says no.
-    #[error("can't be read or written")]
+    #[error("the file can't be read or written")]
     Io(#[from] io::Error),
     /// Something else wrote it.
-    #[error("is not what `livedrop export` writes")]
+    #[error("the file is not what `livedrop export` writes")]
     Foreign,
     /// A newer version wrote it.
     #[error(
-        "was written by a newer version of livedrop (its format is {found}, this version reads {FORMAT}): use that version"
+        "the file was written by a newer version of livedrop (its format is {found}, this version reads {FORMAT}): use that version"
     )]
     Newer {
         /// Its format.
         found: u32,
     },
     /// Its end is missing.
-    #[error("is cut off after line {lines}: copy it again, or export again")]
+    #[error("the file is cut off after line {lines}: copy it again, or export again")]
     CutOff {
         /// Whole lines that are there.
         lines: u64,
     },
     /// A line is nothing that this program writes.
-    #[error("is damaged at line {line}: copy it again, or export again")]
+    #[error("the file is damaged at line {line}: copy it again, or export again")]
     Damaged {
         /// Which, from 1.
         line: u64,
     },
     /// All lines can be read, but they are not what was written.
     #[error(
-        "was changed: its rows do not fit the checksum at its end; copy it again, or export again"
+        "the file was changed: its rows do not fit the checksum at its end; copy it again, or export again"
     )]
     Changed,
     /// A row that must not be in a file, as it could not be read again.
-    #[error("can't hold the row {key} of {}: it is too large", .table.name())]
+    #[error("the file can't hold the row {key} of {}: it is too large", .table.name())]
     TooLarge {
         /// Of which table.
         table: TruthTable,

@@ -45,7 +45,7 @@ pub struct Imported {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file can't be used. The store is as it was.
-    #[error("the file {0}")]
+    #[error(transparent)]
     File(#[from] FileError),
     /// The file has a row twice. The store is as it was.
     #[error("the file has a row twice ({0}): export again")]
@@ -55,8 +55,8 @@ pub enum ImportError {
     Alive(Vec<ProcessSeen>),
     /// The store has rows of its own. It is as it was.
     #[error(
-        "this store is not empty, and what it has is not from this file ({} other rows, {} not in the file): choose an empty one",
-        .0.other, .0.extra
+        "the store is not empty, and has what is not from this file ({} rows not in the file, {} other ones, as {}): choose an empty one",
+        .0.extra, .0.other, .0.named.first().map_or("none", String::as_str)
     )]
     NotEmpty(Difference),
     /// Somebody else began to import.
@@ -105,6 +105,26 @@ pub enum Step<'a> {
     Rebuild(&'a Rebuilt),
 }
 
+/// A file that was read whole, before anything is believed of it.
+#[derive(Debug)]
+pub struct Checked<'f> {
+    file: &'f File,
+    rows: Counts,
+}
+
+impl<'f> Checked<'f> {
+    /// Reads the file to its end.
+    ///
+    /// # Errors
+    /// If it is not whole, or not ours.
+    pub fn read(file: &'f File) -> Result<Self, FileError> {
+        let mut reader = Reader::of(file)?;
+        while reader.next_row()?.is_some() {}
+        let rows = reader.counts().clone();
+        Ok(Self { file, rows })
+    }
+}
+
 /// Puts all rows of a file, reads them again, and makes what is derived. May be repeated, and goes on where it was cut off; a server does
 /// not start on the store meanwhile.
 ///
@@ -114,11 +134,10 @@ pub async fn import(
     env: &SharedEnv,
     store: &SharedStore,
     consumers: &Consumers,
-    file: &File,
+    checked: &Checked<'_>,
     mut each: impl FnMut(Step<'_>),
 ) -> Result<Imported, ImportError> {
-    let counts = check(file)?;
-    let total = counts.values().sum();
+    let (file, total) = (checked.file, checked.rows.values().sum());
     let alive = alive(store).await?;
     if !alive.is_empty() {
         return Err(ImportError::Alive(alive));
@@ -149,16 +168,9 @@ pub async fn import(
         return Err(ImportError::Busy);
     }
     Ok(Imported {
-        rows: counts,
+        rows: checked.rows.clone(),
         rebuilt,
     })
-}
-
-/// Reads the whole file before anything is believed of it.
-fn check(file: &File) -> Result<Counts, FileError> {
-    let mut reader = Reader::of(file)?;
-    while reader.next_row()?.is_some() {}
-    Ok(reader.counts().clone())
 }
 
 async fn put_all(

@@ -79,7 +79,8 @@ fn rows_of(file: &File) -> Vec<TruthRow> {
 }
 
 async fn imported(store: &SharedStore, file: &File) -> std::result::Result<Imported, ImportError> {
-    import(&env(), store, &consumers(store), file, |_| ()).await
+    let checked = Checked::read(file)?;
+    import(&env(), store, &consumers(store), &checked, |_| ()).await
 }
 
 async fn all_of(store: &SharedStore) -> Vec<TruthRow> {
