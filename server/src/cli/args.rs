@@ -55,7 +55,7 @@ Examples:
     },
     /// Make the keyspace and its tables in the database, or bring them up to date. Repeating it is harmless.
     Migrate(MigrateArgs),
-    /// Make all derived rows anew from drops and ledgers, as after a restore. The server must be stopped.
+    /// Make all derived rows anew from drops and ledgers, as after a restore. All servers must be stopped.
     Rebuild(RebuildArgs),
     /// Copy the store of one machine while its server runs, or of a stopped one, to start a server on.
     Backup(BackupArgs),
@@ -164,9 +164,23 @@ impl Settings {
 /// Where the store is.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
-    /// The data directory.
-    #[arg(long, value_name = "DIR", env = "LIVEDROP_STORE__DATA")]
-    pub(super) data: PathBuf,
+    /// Settings in TOML, which say where the data is.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory of an embedded store.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl StoreArgs {
+    /// The settings that count.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            config: self.config.clone(),
+            data: self.data.clone(),
+            ..Settings::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -191,7 +205,8 @@ pub(super) struct ShowArgs {
 #[command(after_help = "\
 Examples:
   livedrop ledger verify 0199aa00-0000-7000-8000-000000000001 --data ./data
-  livedrop ledger verify --all --data ./data")]
+  livedrop ledger verify --all --data ./data
+  livedrop ledger verify --all --config livedrop.toml   also on a database, beside running servers")]
 pub(super) struct VerifyArgs {
     /// The drop's id.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -295,29 +310,7 @@ Examples:
   livedrop rebuild --config livedrop.toml")]
 pub(super) struct RebuildArgs {
     #[command(flatten)]
-    pub(super) store: WhichStore,
-}
-
-/// Which store, by its settings.
-#[derive(Debug, Args)]
-pub(super) struct WhichStore {
-    /// Settings in TOML, which say where the data is.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
-}
-
-impl WhichStore {
-    /// The settings that count.
-    pub(super) fn settings(&self) -> Settings {
-        Settings {
-            config: self.config.clone(),
-            data: self.data.clone(),
-            ..Settings::default()
-        }
-    }
+    pub(super) store: StoreArgs,
 }
 
 /// The copy is a data directory: the store as of one moment, the token keys, and the test provider's books. Settings and certificates are
@@ -334,7 +327,7 @@ pub(super) struct BackupArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) to: PathBuf,
     #[command(flatten)]
-    pub(super) store: WhichStore,
+    pub(super) store: StoreArgs,
 }
 
 /// All rows that nothing else can be made of, from either backend: accounts, drops, ledgers, payments and what operators did. Sessions and
@@ -349,7 +342,7 @@ pub(super) struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) to: PathBuf,
     #[command(flatten)]
-    pub(super) store: WhichStore,
+    pub(super) store: StoreArgs,
 }
 
 /// Writes the rows, reads them all again and compares them with the file, then makes everything that is derived, as `livedrop rebuild` does.
@@ -366,7 +359,7 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) from: PathBuf,
     #[command(flatten)]
-    pub(super) store: WhichStore,
+    pub(super) store: StoreArgs,
 }
 
 #[cfg(test)]

@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::{
-    Error, args::BackupArgs, ledger_source::open_stopped, load, print, signal::interruptible,
+    Error,
+    args::BackupArgs,
+    ledger_source::{data, no_data, open_stopped},
+    load, print,
+    signal::interruptible,
     transfer,
 };
 use crate::{
@@ -27,11 +31,11 @@ pub(super) async fn run(args: BackupArgs) -> Result<(), Error> {
         let what = "store.backend is \"cql\": back up the database by its own means, or use `livedrop export`";
         return Err(Error::Usage(what.to_owned()));
     }
-    let data = transfer::data(&config)?;
+    let data = data(&config)?;
     // The server may be in another directory.
     let to =
         std::path::absolute(&args.to).map_err(Error::io("can't tell the current directory"))?;
-    let backed_up = interruptible(write(&config, data, &to)).await??;
+    let backed_up = interruptible(write(&config, &data, &to)).await??;
     interruptible(check(to.clone(), &backed_up)).await??;
     print(&summary(&to, &backed_up))
 }
@@ -48,7 +52,7 @@ async fn write(config: &Config, data: &Path, to: &Path) -> Result<BackedUp, Erro
         });
     }
     let store = Arc::new(open_stopped(data)?);
-    let backup = Backup::of(config, store).ok_or_else(transfer::no_data)?;
+    let backup = Backup::of(config, store).ok_or_else(no_data)?;
     Ok(backup.write(to).await?)
 }
 

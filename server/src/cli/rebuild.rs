@@ -4,12 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    Error, args::RebuildArgs, ledger_source::open_stopped, load, print, signal::interruptible,
-};
+use super::{Error, args::RebuildArgs, ledger_source::Place, print, signal::interruptible};
 use crate::{
     app::StartError,
-    config::Profile,
     env::{SharedEnv, SystemEnv},
     events::Sinks,
     jobs::{
@@ -18,19 +15,13 @@ use crate::{
     },
     ledger::projector::Consumers,
     projectors,
-    store::SharedStore,
 };
 
 /// How often it is told how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
-    let config = load(Profile::Serve, &args.store.settings())?.config;
-    let data = config.store.data.ok_or_else(|| {
-        Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
-    })?;
-    // The store belongs to one process: with a server on it this ends here, and says so.
-    let store: SharedStore = Arc::new(open_stopped(&data)?);
+    let store = Place::find(&args.store).await?.open_alone().await?;
     if Work::Import.is_unfinished(&store).await? {
         return Err(StartError::HalfImported.into());
     }

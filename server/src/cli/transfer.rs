@@ -7,13 +7,11 @@ use tokio::time::Instant;
 use super::{
     Error,
     args::{ExportArgs, ImportArgs},
-    ledger_source::must_exist,
-    load, print, rebuild,
+    ledger_source::Place,
+    print, rebuild,
     signal::interruptible,
 };
 use crate::{
-    app::stores,
-    config::{Backend, Config, Profile},
     env::{Env as _, SharedEnv, SystemEnv},
     events::Sinks,
     jobs::transfer::{self, Checked, Counts, ImportError, Imported, Step, file::Writer},
@@ -26,16 +24,12 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const BUFFER_BYTES: usize = 1 << 20;
 
 pub(super) async fn export(args: ExportArgs) -> Result<(), Error> {
-    let config = load(Profile::Serve, &args.store.settings())?.config;
     let to = &args.to;
     let failed = || Error::io(format!("can't write {}", to.display()));
     if to.symlink_metadata().is_ok() {
         return Err(taken(to));
     }
-    if config.store.backend == Backend::Embedded {
-        must_exist(data(&config)?)?;
-    }
-    let store = stores::open_for_tools(&config).await?;
+    let store = Place::find(&args.store).await?.open_alone().await?;
     // Under another name first, so that there is a whole file or none. Mode 0600 is this library's promise.
     let folder = to.parent().filter(|it| !it.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -73,10 +67,6 @@ pub(super) async fn export(args: ExportArgs) -> Result<(), Error> {
 }
 
 pub(super) async fn import(args: ImportArgs) -> Result<(), Error> {
-    let config = load(Profile::Serve, &args.store.settings())?.config;
-    if config.store.backend == Backend::Embedded {
-        data(&config)?;
-    }
     let from = &args.from;
     let file = File::open(from).map_err(Error::io(format!("can't read {}", from.display())))?;
     let failure = |source: ImportError| Error::Import {
@@ -85,7 +75,7 @@ pub(super) async fn import(args: ImportArgs) -> Result<(), Error> {
     };
     // Before a store is made for it.
     let checked = Checked::read(&file).map_err(|error| failure(error.into()))?;
-    let store = stores::open_for_tools(&config).await?;
+    let store = Place::find(&args.store).await?.make_alone().await?;
     let env: SharedEnv = Arc::new(SystemEnv);
     // Without sinks: what was told stays told, and is not told again.
     let consumers = projectors::consumers(&store, &Sinks::default());
@@ -109,15 +99,6 @@ pub(super) async fn import(args: ImportArgs) -> Result<(), Error> {
         from.display()
     ))?;
     rebuild::report(&rebuilt, &consumers)
-}
-
-/// The directory of the embedded store.
-pub(super) fn data(config: &Config) -> Result<&Path, Error> {
-    config.store.data.as_deref().ok_or_else(no_data)
-}
-
-pub(super) fn no_data() -> Error {
-    Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
 }
 
 fn taken(path: &Path) -> Error {

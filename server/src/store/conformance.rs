@@ -18,6 +18,7 @@ pub mod open_ledgers;
 pub mod order_rows;
 pub mod outbox;
 pub mod payments;
+pub mod processes;
 pub mod projections;
 pub mod reopening;
 pub mod requests;
@@ -87,6 +88,9 @@ macro_rules! store_conformance {
             truth::the_truth_is_put_if_absent,
             truth::what_was_put_is_as_if_written,
             truth::racing_puts_of_equal_rows_all_succeed,
+            processes::processes_are_known_until_they_leave,
+            processes::a_silent_process_is_dead,
+            processes::clocks_go_on,
         }
     };
     (@tests $make:expr; $($module:ident::$property:ident,)*) => {$(
