@@ -9,12 +9,14 @@
 )]
 
 mod accounts;
+mod backup;
 mod bad_input;
 mod drops;
 mod errors;
 mod events;
 mod harness;
 mod lists;
+mod moving;
 mod mutations;
 mod orders;
 mod payments;
