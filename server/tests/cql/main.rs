@@ -11,3 +11,4 @@
 mod conformance;
 mod keyspace;
 mod migrate;
+mod moving;
