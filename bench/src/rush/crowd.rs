@@ -1,6 +1,9 @@
 //! A drop and all who want something of it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use livedrop::Client;
@@ -17,12 +20,27 @@ use super::{
     notes::Return,
     options::Options,
     prepare::{self, Offer},
+    provider::Provider,
     shop::Shop,
     tally::Tally,
 };
 
 /// Orders that wait for their refund at most: more than are ever returned.
 const RETURNS_MAX: usize = 100_000;
+
+/// Buyers of the drop that will be cancelled come within this time at least: it is half-way for a while.
+const SIDE_WITHIN: Duration = Duration::from_secs(4);
+
+/// What all crowds share.
+#[derive(Debug)]
+pub(crate) struct Hall<'a> {
+    /// To all servers.
+    pub(crate) connections: &'a [Client],
+    /// Who takes the money.
+    pub(crate) provider: &'a Provider,
+    /// When everybody stops trying.
+    pub(crate) deadline: Instant,
+}
 
 /// A drop, its buyers and its creator.
 #[derive(Debug)]
@@ -39,20 +57,18 @@ impl Crowd {
     /// The drop of the rush, for all buyers.
     pub(crate) async fn main(
         options: &Options,
-        connections: &[Client],
+        hall: &Hall<'_>,
         logins: &[Login],
-        deadline: Instant,
     ) -> anyhow::Result<Self> {
         let offer = Offer::of(options);
-        Self::gather(options, offer, connections, logins, deadline, false).await
+        Self::gather(options, offer, hall, logins, false).await
     }
 
     /// The drop that is cancelled half-way, for some of them.
     pub(crate) async fn side(
         options: &Options,
-        connections: &[Client],
+        hall: &Hall<'_>,
         logins: &[Login],
-        deadline: Instant,
     ) -> anyhow::Result<Self> {
         let offer = Offer::of_side_drop(options);
         let some: Vec<Login> = logins
@@ -61,24 +77,27 @@ impl Crowd {
             .take(options.side_buyers())
             .cloned()
             .collect();
-        Self::gather(options, offer, connections, &some, deadline, true).await
+        Self::gather(options, offer, hall, &some, true).await
     }
 
     async fn gather(
         options: &Options,
         offer: Offer,
-        connections: &[Client],
+        hall: &Hall<'_>,
         logins: &[Login],
-        deadline: Instant,
         is_cancelled: bool,
     ) -> anyhow::Result<Self> {
-        let first = connections.first().context("no connection")?;
+        let first = hall.connections.first().context("no connection")?;
         let creator = prepare::creator(first).await?;
         let (drop, items) = prepare::drop(options, &offer, &creator.client).await?;
         let (returns, wishes) = mpsc::channel(RETURNS_MAX);
         let drop_id = drop.drop_id.clone();
-        let refunds = creator::refund_all(drop_id, creator.clone(), deadline, wishes);
+        let refunds = creator::refund_all(drop_id, creator.clone(), hall.deadline, wishes);
         let returns = (!is_cancelled).then_some(returns);
+        let arrive_within = match is_cancelled {
+            true => options.arrive_within().max(SIDE_WITHIN),
+            false => options.arrive_within(),
+        };
         let shop = Shop {
             drop_id: drop.drop_id.clone(),
             creator,
@@ -86,11 +105,14 @@ impl Crowd {
             limit_per_buyer: options.limit_per_buyer(),
             is_paid: options.is_paid(),
             is_cancelled,
+            arrive_within,
+            is_judged_by_rows: !options.plain,
+            provider: hall.provider.clone(),
             returns: Mutex::new(returns),
-            browser: Browser::new(),
-            connections: connections.to_vec(),
+            browser: Browser::new(hall.provider.stripe()),
+            connections: hall.connections.to_vec(),
             opens_at: prepare::opening(&drop)?,
-            deadline,
+            deadline: hall.deadline,
             gate: Semaphore::new(options.in_flight()),
             tally: Tally::new()?,
         };

@@ -1,6 +1,9 @@
 //! The drop that all buyers rush to, and what they share.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use livedrop::Client;
 use tokio::{
@@ -8,7 +11,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{browser::Browser, buyer::Login, notes::Return, tally::Tally};
+use super::{browser::Browser, buyer::Login, notes::Return, provider::Provider, tally::Tally};
 
 /// One item.
 #[derive(Debug, Clone)]
@@ -36,8 +39,14 @@ pub(crate) struct Shop {
     pub(crate) connections: Vec<Client>,
     /// Buyers pay for what costs something.
     pub(crate) is_paid: bool,
-    /// Its creator cancels it half-way; its buyers come one after the other.
+    /// Its creator cancels it half-way.
     pub(crate) is_cancelled: bool,
+    /// Its buyers come within this time after the opening.
+    pub(crate) arrive_within: Duration,
+    /// The buyers' own lists are read in the end too: not where thousands come to measure speed.
+    pub(crate) is_judged_by_rows: bool,
+    /// Who takes the money.
+    pub(crate) provider: Provider,
     /// Orders to give the money back for; `None` in a drop that is cancelled, and at the end.
     pub(crate) returns: Mutex<Option<mpsc::Sender<Return>>>,
     /// Opens pages.

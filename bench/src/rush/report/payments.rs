@@ -81,8 +81,8 @@ impl Report<'_> {
         let euros = |cents: i64| format!("{:.2} EUR", cents as f64 / 100.0);
         let money = &verdict.money;
         self.section("Money", "of all drops");
-        if money.source == MoneySource::ProviderFile {
-            let note = "by the provider's own file";
+        if money.source == MoneySource::ProviderBooks {
+            let note = "by the provider's own books";
             self.row("captured", euros(money.captured), note);
             self.row("refunded", euros(money.refunded), note);
             self.row("kept", euros(money.captured - money.refunded), note);

@@ -41,6 +41,9 @@ impl Verdict {
                         )
                     });
                 }
+                for denial in &purchase.denials {
+                    self.lose(1, || format!("order {order_ids:?}: {denial}"));
+                }
                 for order_id in order_ids {
                     if owners.insert(order_id, purchase).is_some() {
                         self.double(1, || format!("order {order_id} was given to two requests"));
@@ -79,19 +82,8 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// What was promised to the creator: every order is listed as it is, and what is returned is refunded.
-    pub(super) fn check_list(&mut self, evidence: &Evidence) {
-        for (order_id, order) in &evidence.orders {
-            if evidence.listed.get(order_id) != Some(&for_creator(order)) {
-                self.lose(1, || format!("order {order_id} is not listed as it is"));
-            }
-        }
-        let strangers = evidence.listed.len() as i64 - evidence.orders.len() as i64;
-        if strangers > 0 {
-            self.double(strangers, || {
-                format!("{strangers} listed orders belong to no answer")
-            });
-        }
+    /// What was promised to the creator: what is returned is refunded.
+    pub(super) fn check_returns(&mut self, evidence: &Evidence) {
         for it in &evidence.returns {
             let state = evidence.orders.get(&it.order_id).map(Order::state);
             if it.refused.is_some() || state != Some(OrderState::Refunded) {
@@ -100,14 +92,6 @@ impl Verdict {
                 });
             }
         }
-    }
-}
-
-/// The order without what is for its buyer alone.
-fn for_creator(order: &Order) -> Order {
-    Order {
-        action_url: String::new(),
-        ..order.clone()
     }
 }
 
