@@ -40,7 +40,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use crowd::{Crowd, Hall};
 use database::Database;
 use fault::Fault;
-use fleet::Fleet;
+use fleet::{Fleet, Restart};
 use meters::Meters;
 pub(crate) use options::Options;
 use options::{ProviderKind, StoreKind};
@@ -167,6 +167,9 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
     if options.side_buyers() > 0 {
         crowds.push(Crowd::side(options, &hall, &logins).await?);
     }
+    if options.servers > 1 && options.is_paid() {
+        crowds.push(Crowd::left(options, &hall, &logins).await?);
+    }
     bar.finish_with_message("all is ready");
 
     let meters = place.fleet.as_ref().map(|it| it.metrics_urls());
@@ -241,7 +244,7 @@ async fn open(
         }
         anyhow::Ok((kills, fault))
     };
-    let cancels = shops.iter().filter(|shop| shop.is_cancelled).map(|shop| {
+    let cancels = shops.iter().filter(|shop| shop.is_cancelled()).map(|shop| {
         let buyers = options.side_buyers() as u64;
         // Every other unit at least is in an order of its own.
         creator::cancel_half_way(shop, buyers / 2, buyers)
@@ -305,7 +308,7 @@ async fn kill(options: &Options, shop: &Shop, fleet: &mut Fleet) -> anyhow::Resu
 async fn settle_and_gather(
     options: &Options,
     crowds: &mut [Crowd],
-    fleet: Option<&mut Fleet>,
+    mut fleet: Option<&mut Fleet>,
     bar: &ProgressBar,
 ) -> anyhow::Result<(Settled, Vec<Evidence>)> {
     for crowd in crowds.iter_mut() {
@@ -315,7 +318,7 @@ async fn settle_and_gather(
     for crowd in crowds.iter_mut() {
         returns.push(crowd.end_returns().await?);
     }
-    if let Some((command, fleet)) = options.at_end.as_ref().zip(fleet) {
+    if let Some((command, fleet)) = options.at_end.as_ref().zip(fleet.as_mut()) {
         bar.set_message("breaking something");
         fault::at_end(command, fleet).await?;
     }
@@ -325,6 +328,9 @@ async fn settle_and_gather(
     } else {
         settle::wait(&shops, bar).await?
     };
+    if let Some(fleet) = &mut fleet {
+        fleet.restart_killed(Restart::All).await?;
+    }
     let mut evidence = Vec::new();
     for (crowd, returns) in crowds.iter_mut().zip(returns) {
         let buyers = std::mem::take(&mut crowd.buyers);

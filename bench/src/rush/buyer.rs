@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     notes::{Answer, Cancel, Placed, Purchase},
     persona::{Persona, draw_lines},
-    shop::Shop,
+    shop::{Fate, Shop},
     wallet::Wallet,
     wire::{self, CALL_TIMEOUT, Reply},
 };
@@ -82,12 +82,16 @@ impl Buyer {
         };
         let opens_at = self.shop.opens_at;
         sleep_until(opens_at.checked_sub(early).unwrap_or(opens_at)).await;
-        let arrive_within = self.shop.arrive_within.as_millis();
-        if arrive_within > 0 {
-            let arrive_within = u64::try_from(arrive_within).unwrap_or(u64::MAX);
-            sleep(self.millis(0..arrive_within)).await;
+        let arrive_within = u64::try_from(self.shop.arrive_within.as_millis()).unwrap_or(u64::MAX);
+        if self.shop.fate == Fate::IsLeft {
+            sleep(self.shop.arrive_within).await;
+            self.order(vec![(0, 1)], Wallet::EMPTY).await;
+        } else {
+            if arrive_within > 0 {
+                sleep(self.millis(0..arrive_within)).await;
+            }
+            self.behave(persona).await;
         }
-        self.behave(persona).await;
         self.shop.tally.finished.fetch_add(1, Relaxed);
         self
     }

@@ -21,7 +21,7 @@ use super::{
     options::Options,
     prepare::{self, Offer},
     provider::Provider,
-    shop::Shop,
+    shop::{Fate, Shop},
     tally::Tally,
 };
 
@@ -30,6 +30,9 @@ const RETURNS_MAX: usize = 100_000;
 
 /// Buyers of the drop that will be cancelled come within this time at least: it is half-way for a while.
 const SIDE_WITHIN: Duration = Duration::from_secs(4);
+
+/// Buyers of the drop that is left alone.
+const LEFT_BUYERS: usize = 10;
 
 /// What all crowds share.
 #[derive(Debug)]
@@ -61,7 +64,7 @@ impl Crowd {
         logins: &[Login],
     ) -> anyhow::Result<Self> {
         let offer = Offer::of(options);
-        Self::gather(options, offer, hall, logins, false).await
+        Self::gather(options, offer, hall, logins, Fate::Sells).await
     }
 
     /// The drop that is cancelled half-way, for some of them.
@@ -77,7 +80,31 @@ impl Crowd {
             .take(options.side_buyers())
             .cloned()
             .collect();
-        Self::gather(options, offer, hall, &some, true).await
+        Self::gather(options, offer, hall, &some, Fate::IsCancelled).await
+    }
+
+    /// The drop that only the last server hears of, at the end; its holds have to end whatever becomes of that server.
+    pub(crate) async fn left(
+        options: &Options,
+        hall: &Hall<'_>,
+        logins: &[Login],
+    ) -> anyhow::Result<Self> {
+        let servers = usize::from(options.servers);
+        // Connections go to one server after the other, and logins to one connection after the other.
+        let of_last = |(number, _): &(usize, &Login)| {
+            let connection = number % hall.connections.len().max(1);
+            connection % servers == servers - 1
+        };
+        let some = logins.iter().enumerate().filter(of_last);
+        let some: Vec<Login> = some.take(LEFT_BUYERS).map(|(_, it)| it.clone()).collect();
+        Self::gather(
+            options,
+            Offer::of_left_drop(some.len()),
+            hall,
+            &some,
+            Fate::IsLeft,
+        )
+        .await
     }
 
     async fn gather(
@@ -85,7 +112,7 @@ impl Crowd {
         offer: Offer,
         hall: &Hall<'_>,
         logins: &[Login],
-        is_cancelled: bool,
+        fate: Fate,
     ) -> anyhow::Result<Self> {
         let first = hall.connections.first().context("no connection")?;
         let creator = prepare::creator(first).await?;
@@ -93,10 +120,10 @@ impl Crowd {
         let (returns, wishes) = mpsc::channel(RETURNS_MAX);
         let drop_id = drop.drop_id.clone();
         let refunds = creator::refund_all(drop_id, creator.clone(), hall.deadline, wishes);
-        let returns = (!is_cancelled).then_some(returns);
-        let arrive_within = match is_cancelled {
-            true => options.arrive_within().max(SIDE_WITHIN),
-            false => options.arrive_within(),
+        let returns = (fate == Fate::Sells).then_some(returns);
+        let arrive_within = match fate {
+            Fate::IsCancelled => options.arrive_within().max(SIDE_WITHIN),
+            Fate::Sells | Fate::IsLeft => options.arrive_within(),
         };
         let shop = Shop {
             drop_id: drop.drop_id.clone(),
@@ -104,7 +131,7 @@ impl Crowd {
             items,
             limit_per_buyer: options.limit_per_buyer(),
             is_paid: options.is_paid(),
-            is_cancelled,
+            fate,
             arrive_within,
             is_judged_by_rows: !options.plain,
             provider: hall.provider.clone(),
@@ -133,7 +160,7 @@ impl Crowd {
     pub(crate) fn loose(&mut self, options: &Options) -> JoinSet<Buyer> {
         let mut tasks = JoinSet::new();
         // Who is in two crowds does not do the same in both.
-        let seed = options.seed ^ u64::from(self.shop.is_cancelled);
+        let seed = options.seed ^ u64::from(self.shop.is_cancelled());
         for (number, login) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
             let buyer = Buyer::new(Arc::clone(&self.shop), login, number, seed);
             if options.plain {

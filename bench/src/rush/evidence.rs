@@ -53,7 +53,7 @@ pub(crate) async fn gather(
     Ok(Evidence {
         items: shop.items.clone(),
         limit_per_buyer: shop.limit_per_buyer,
-        is_cancelled: shop.is_cancelled,
+        fate: shop.fate,
         records,
         chain_fault: chain.err().map(|fault| fault.to_string()),
         orders,

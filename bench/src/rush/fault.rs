@@ -12,7 +12,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{fleet::Fleet, options::Options, shop::Shop};
+use super::{
+    fleet::{Fleet, Restart},
+    options::Options,
+    shop::Shop,
+};
 
 /// Between two looks whether the command has ended, or a server.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -68,7 +72,7 @@ impl Fault {
             (tally.placed.load(Relaxed), tally.unanswered.load(Relaxed))
         };
         let before = counts();
-        let ((at, after), restarted) = run(command, fleet, counts).await?;
+        let ((at, after), restarted) = run(command, fleet, Restart::All, counts).await?;
         Ok(Self {
             began,
             ended: at.saturating_duration_since(shop.opens_at),
@@ -106,9 +110,9 @@ impl Outage {
     }
 }
 
-/// Runs a command of the caller's to its end; servers that it kills are started again.
+/// Runs a command of the caller's to its end. The first server is started again if it is killed; the others later, once all is settled.
 pub(crate) async fn at_end(command: &str, fleet: &mut Fleet) -> anyhow::Result<()> {
-    run(command, fleet, || ()).await?;
+    run(command, fleet, Restart::First, || ()).await?;
     Ok(())
 }
 
@@ -116,6 +120,7 @@ pub(crate) async fn at_end(command: &str, fleet: &mut Fleet) -> anyhow::Result<(
 async fn run<T>(
     command: &str,
     fleet: &mut Fleet,
+    who: Restart,
     look: impl Fn() -> T,
 ) -> anyhow::Result<((Instant, T), usize)> {
     let texts = |texts: Vec<String>| texts.join(" ");
@@ -142,7 +147,7 @@ async fn run<T>(
         let mut restarted = 0;
         loop {
             let was_over = is_over.load(Relaxed);
-            restarted += fleet.restart_killed().await?;
+            restarted += fleet.restart_killed(who).await?;
             if was_over {
                 return anyhow::Ok(restarted);
             }

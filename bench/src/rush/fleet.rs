@@ -9,6 +9,15 @@ use std::{
 
 use super::server::{Launch, Server};
 
+/// Who is started again when somebody has killed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// Each.
+    All,
+    /// The first one; it has to finish the work of the others.
+    First,
+}
+
 /// The servers, killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Fleet(Vec<Server>);
@@ -72,9 +81,13 @@ impl Fleet {
     }
 
     /// Starts again whom somebody has killed, one after the other; how many.
-    pub(crate) async fn restart_killed(&mut self) -> anyhow::Result<usize> {
+    pub(crate) async fn restart_killed(&mut self, who: Restart) -> anyhow::Result<usize> {
+        let count = match who {
+            Restart::All => self.0.len(),
+            Restart::First => 1,
+        };
         let mut restarted = 0;
-        for server in &mut self.0 {
+        for server in self.0.iter_mut().take(count) {
             restarted += usize::from(server.restart_if_killed().await?);
         }
         Ok(restarted)

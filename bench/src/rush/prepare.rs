@@ -123,6 +123,14 @@ impl Offer {
         }
     }
 
+    /// The one that is left alone: a unit for each of its buyers.
+    pub(crate) fn of_left_drop(buyers: usize) -> Self {
+        Self {
+            stocks: vec![buyers.max(1) as i64],
+            prices: vec![PRICE_MINOR],
+        }
+    }
+
     fn price(&self, item: usize) -> i64 {
         let price = self.prices.get(item).or(self.prices.last());
         price.copied().unwrap_or_default()

@@ -94,6 +94,7 @@ pub(crate) fn print(
     if options.is_paid() {
         report.payments();
         report.cancelled_drop();
+        report.left_drop();
         report.money(verdict);
     }
     report.kills();

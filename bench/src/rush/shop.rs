@@ -24,6 +24,17 @@ pub(crate) struct Item {
     pub(crate) price_minor: i64,
 }
 
+/// What becomes of a drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It sells.
+    Sells,
+    /// Its creator cancels it half-way.
+    IsCancelled,
+    /// Its buyers come last, to one server, and never come back.
+    IsLeft,
+}
+
 /// Everything that buyers share.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -39,15 +50,15 @@ pub(crate) struct Shop {
     pub(crate) connections: Vec<Client>,
     /// Buyers pay for what costs something.
     pub(crate) is_paid: bool,
-    /// Its creator cancels it half-way.
-    pub(crate) is_cancelled: bool,
+    /// What becomes of it.
+    pub(crate) fate: Fate,
     /// Its buyers come within this time after the opening.
     pub(crate) arrive_within: Duration,
     /// The buyers' own lists are read in the end too: not where thousands come to measure speed.
     pub(crate) is_judged_by_rows: bool,
     /// Who takes the money.
     pub(crate) provider: Provider,
-    /// Orders to give the money back for; `None` in a drop that is cancelled, and at the end.
+    /// Orders to give the money back for; `None` in a drop that does not sell, and at the end.
     pub(crate) returns: Mutex<Option<mpsc::Sender<Return>>>,
     /// Opens pages.
     pub(crate) browser: Browser,
@@ -62,6 +73,11 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
+    /// Its creator cancels it half-way.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.fate == Fate::IsCancelled
+    }
+
     /// Asks the creator for an order's money.
     pub(crate) fn give_back(&self, order: Return) {
         let returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);

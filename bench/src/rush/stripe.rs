@@ -147,7 +147,8 @@ struct Messenger {
 impl Messenger {
     async fn run(mut self) {
         let mut pending: Vec<(usize, Message)> = Vec::new();
-        loop {
+        // Another server each round: one may be dead.
+        for round in 0.. {
             self.pass_time();
             let new = self.fake.messages_after(self.known);
             let numbers = self.known..;
@@ -157,7 +158,7 @@ impl Messenger {
             let deliveries = deliveries.map(|(number, message)| {
                 let messenger = &self;
                 async move {
-                    let delivered = messenger.deliver(number, &message).await;
+                    let delivered = messenger.deliver(number, round, &message).await;
                     delivered.err().map(|_| (number, message))
                 }
             });
@@ -181,12 +182,13 @@ impl Messenger {
         }
     }
 
-    async fn deliver(&self, number: usize, message: &Message) -> anyhow::Result<()> {
-        let first = self.post(number, message);
+    async fn deliver(&self, number: usize, round: usize, message: &Message) -> anyhow::Result<()> {
+        let turn = number + round;
+        let first = self.post(turn, message);
         if !number.is_multiple_of(TWICE_ONE_IN) {
             return first.await;
         }
-        let (first, second) = tokio::join!(first, self.post(number + 1, message));
+        let (first, second) = tokio::join!(first, self.post(turn + 1, message));
         first.and(second)
     }
 

@@ -17,7 +17,7 @@ use livedrop::v1::{Drop, LedgerRecord, Order};
 use super::{
     notes::{Purchase, Return},
     provider::{Books, Payment},
-    shop::Item,
+    shop::{Fate, Item},
 };
 
 /// Findings that are told; their number is never cut.
@@ -36,8 +36,8 @@ pub(crate) struct Evidence {
     pub(crate) records: Vec<LedgerRecord>,
     /// What is wrong with its chain of hashes.
     pub(crate) chain_fault: Option<String>,
-    /// The creator cancelled the drop half-way.
-    pub(crate) is_cancelled: bool,
+    /// What became of the drop.
+    pub(crate) fate: Fate,
     /// Every order that a buyer was told of, as `GetOrder` has it.
     pub(crate) orders: HashMap<String, Order>,
     /// Every order of the drop, as its creator lists it.

@@ -5,6 +5,7 @@ use livedrop::v1::{LedgerEntryKind, OrderState};
 use super::Report;
 use crate::rush::{
     evidence::in_state,
+    shop::Fate,
     verdict::{Evidence, MoneySource, Verdict},
     wallet,
     wire::count,
@@ -55,7 +56,7 @@ impl Report<'_> {
     /// The drop that was cancelled half-way.
     pub(super) fn cancelled_drop(&mut self) {
         let all = self.all;
-        for evidence in all.iter().filter(|it| it.is_cancelled) {
+        for evidence in all.iter().filter(|it| it.fate == Fate::IsCancelled) {
             self.section("Cancelled half-way", "a smaller drop of the same buyers");
             self.row("buyers", evidence.buyers.len(), "");
             let notes = evidence.buyers.iter().flat_map(|(_, notes)| notes);
@@ -73,6 +74,17 @@ impl Report<'_> {
             let free = free_refunds(evidence);
             let note = format!("{free} of them cost nothing");
             self.row("  refunded", refunded, note);
+        }
+    }
+
+    /// The drop that nobody comes back to.
+    pub(super) fn left_drop(&mut self) {
+        let all = self.all;
+        for evidence in all.iter().filter(|it| it.fate == Fate::IsLeft) {
+            self.section("Left alone", "a drop that only the last server heard of");
+            let expired = in_state(evidence, OrderState::Expired);
+            let note = format!("{expired} of them expired");
+            self.row("orders", evidence.orders.len(), note);
         }
     }
 

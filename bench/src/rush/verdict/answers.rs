@@ -8,7 +8,7 @@ use prost_types::Timestamp;
 use super::{Evidence, Verdict};
 use crate::rush::{
     notes::{Cancel, Purchase},
-    shop::total,
+    shop::{Fate, total},
     wallet::LATE,
 };
 
@@ -108,7 +108,8 @@ fn contradiction(
     let returns = &evidence.returns;
     let is_returned = returns.iter().any(|it| it.order_id == order.order_id);
     let total = total(&evidence.items, &purchase.lines);
-    if has_right_state(order, purchase, total, is_returned, evidence.is_cancelled) {
+    let is_cancelled = evidence.fate == Fate::IsCancelled;
+    if has_right_state(order, purchase, total, is_returned, is_cancelled) {
         return None;
     }
     let told: BTreeSet<&str> = purchase

@@ -10,6 +10,7 @@ use livedrop::v1::{Drop, LedgerEntryKind, LedgerRecord, Order, OrderState};
 use super::{recount::Units, *};
 use crate::rush::{
     notes::{Answer, Cancel, Pay, Placed, Refused},
+    shop::Fate,
     wallet::{OK, Wallet},
 };
 
@@ -153,7 +154,7 @@ fn clean() -> Evidence {
     Evidence {
         items: items(),
         limit_per_buyer: 2,
-        is_cancelled: false,
+        fate: Fate::Sells,
         listed: orders.clone(),
         own_lists: Some(own_lists(&orders)),
         sales: HashMap::new(),

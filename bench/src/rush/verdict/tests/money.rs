@@ -228,7 +228,7 @@ fn what_contradicts_a_buyer_who_paid_is_lost() {
             it.returns[0].restock = false
         }),
         ("still open", |it| set(it, "a", OrderState::PaymentUnknown)),
-        ("survives its drop", |it| it.is_cancelled = true),
+        ("survives its drop", |it| it.fate = Fate::IsCancelled),
     ];
     for (name, change) in lost {
         let verdict = judge(change);
