@@ -157,18 +157,24 @@ impl Place {
 async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow::Result<bool> {
     let connections = wire::connections(&place.endpoints, options.connections)?;
     let bar = bar("preparing", "signing buyers up", options.buyers.into());
-    let logins = prepare::buyers(options, &connections, &bar).await?;
     let hall = Hall {
         connections: &connections,
         provider: &place.provider,
         deadline,
     };
+    // First, since it has to lie idle for longest.
+    let left = match options.has_left_drop() {
+        true => Some(Crowd::left(options, &hall).await?),
+        false => None,
+    };
+    let logins = prepare::buyers(options, &connections, &bar).await?;
     let mut crowds = vec![Crowd::main(options, &hall, &logins).await?];
     if options.side_buyers() > 0 {
         crowds.push(Crowd::side(options, &hall, &logins).await?);
     }
-    if options.servers > 1 && options.is_paid() {
-        crowds.push(Crowd::left(options, &hall, &logins).await?);
+    if let Some(mut left) = left {
+        left.invite(options, &hall, &logins);
+        crowds.push(left);
     }
     bar.finish_with_message("all is ready");
 

@@ -82,14 +82,12 @@ impl Buyer {
         };
         let opens_at = self.shop.opens_at;
         sleep_until(opens_at.checked_sub(early).unwrap_or(opens_at)).await;
-        let arrive_within = u64::try_from(self.shop.arrive_within.as_millis()).unwrap_or(u64::MAX);
+        let within = self.shop.arrive_within;
         if self.shop.fate == Fate::IsLeft {
-            sleep(self.shop.arrive_within).await;
+            sleep(within).await;
             self.order(vec![(0, 1)], Wallet::EMPTY).await;
         } else {
-            if arrive_within > 0 {
-                sleep(self.millis(0..arrive_within)).await;
-            }
+            sleep(within.mul_f64(self.rng.random())).await;
             self.behave(persona).await;
         }
         self.shop.tally.finished.fetch_add(1, Relaxed);

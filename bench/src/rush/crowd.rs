@@ -31,6 +31,8 @@ const RETURNS_MAX: usize = 100_000;
 /// Buyers of the drop that will be cancelled come within this time at least: it is half-way for a while.
 const SIDE_WITHIN: Duration = Duration::from_secs(4);
 
+/// A server forgets a ledger that nobody asks it for after a minute; but in the first minute after the opening its timer still does.
+const LEFT_FOR: Duration = Duration::from_secs(190);
 /// Buyers of the drop that is left alone.
 const LEFT_BUYERS: usize = 10;
 
@@ -83,12 +85,15 @@ impl Crowd {
         Self::gather(options, offer, hall, &some, Fate::IsCancelled).await
     }
 
-    /// The drop that only the last server hears of, at the end; its holds have to end whatever becomes of that server.
-    pub(crate) async fn left(
-        options: &Options,
-        hall: &Hall<'_>,
-        logins: &[Login],
-    ) -> anyhow::Result<Self> {
+    /// The drop that only the last server hears of, when the others have long forgotten it; its holds have to end whatever becomes of that
+    /// server. Its buyers are still to be invited.
+    pub(crate) async fn left(options: &Options, hall: &Hall<'_>) -> anyhow::Result<Self> {
+        let offer = Offer::of_left_drop(LEFT_BUYERS);
+        Self::gather(options, offer, hall, &[], Fate::IsLeft).await
+    }
+
+    /// Invites buyers who are connected to the last server.
+    pub(crate) fn invite(&mut self, options: &Options, hall: &Hall<'_>, logins: &[Login]) {
         let servers = usize::from(options.servers);
         // Connections go to one server after the other, and logins to one connection after the other.
         let of_last = |(number, _): &(usize, &Login)| {
@@ -96,15 +101,7 @@ impl Crowd {
             connection % servers == servers - 1
         };
         let some = logins.iter().enumerate().filter(of_last);
-        let some: Vec<Login> = some.take(LEFT_BUYERS).map(|(_, it)| it.clone()).collect();
-        Self::gather(
-            options,
-            Offer::of_left_drop(some.len()),
-            hall,
-            &some,
-            Fate::IsLeft,
-        )
-        .await
+        self.waiting = some.take(LEFT_BUYERS).map(|(_, it)| it.clone()).collect();
     }
 
     async fn gather(
@@ -123,7 +120,8 @@ impl Crowd {
         let returns = (fate == Fate::Sells).then_some(returns);
         let arrive_within = match fate {
             Fate::IsCancelled => options.arrive_within().max(SIDE_WITHIN),
-            Fate::Sells | Fate::IsLeft => options.arrive_within(),
+            Fate::Sells => options.arrive_within(),
+            Fate::IsLeft => LEFT_FOR,
         };
         let shop = Shop {
             drop_id: drop.drop_id.clone(),

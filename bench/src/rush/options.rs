@@ -171,6 +171,11 @@ impl Options {
         }
     }
 
+    /// Whether a drop is left to one server alone, which is broken at the end.
+    pub(crate) fn has_left_drop(&self) -> bool {
+        self.is_paid() && self.servers > 1 && self.at_end.is_some()
+    }
+
     /// Units of each item.
     pub(crate) fn stocks(&self) -> Vec<i64> {
         share(self.stock, self.items.into())

@@ -31,7 +31,7 @@ pub(crate) enum Fate {
     Sells,
     /// Its creator cancels it half-way.
     IsCancelled,
-    /// Its buyers come last, to one server, and never come back.
+    /// Its buyers come to one server when the others have forgotten it, and never come back.
     IsLeft,
 }
 
