@@ -1,7 +1,7 @@
 //! What the servers count themselves, read again and again: what a killed one had counted since the last look is lost.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -58,46 +58,80 @@ impl Meters {
         }
     }
 
-    /// What all servers have counted, at least.
+    /// What all servers have counted since the first look, at least.
     pub(crate) fn total(&self, name: &'static str) -> u64 {
+        self.by_labels(name).values().sum()
+    }
+
+    /// The same by labels, as they stand in the text: `{table="drops"}`.
+    pub(crate) fn by_labels(&self, name: &'static str) -> BTreeMap<String, u64> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.total(name)
+        counts.by_labels(name)
     }
 }
 
-/// Counts by server and name: of processes that have ended, and of the present one.
+/// What one server has counted under one name and labels.
+#[derive(Debug, Default, Clone, Copy)]
+struct Count {
+    /// By processes that have ended, without what there was at the first look.
+    before: i64,
+    /// By the present process.
+    now: i64,
+}
+
+/// Counts by server, name and labels.
 #[derive(Debug, Default)]
-struct Counts(BTreeMap<(String, &'static str), (u64, u64)>);
+struct Counts {
+    counts: BTreeMap<(String, &'static str, String), Count>,
+    /// Servers that were looked at.
+    known: BTreeSet<String>,
+}
 
 impl Counts {
     fn look(&mut self, url: &str, text: &str) {
+        let is_first = self.known.insert(url.to_owned());
         for name in [UNKNOWN_APPENDS, UNKNOWN_STATEMENTS, CONFLICTS] {
-            let now = sum(text, name);
-            let key = (url.to_owned(), name);
-            let (ended, last) = self.0.entry(key).or_default();
-            // A process counts from zero.
-            if now < *last {
-                *ended += *last;
+            let values = values(text, name);
+            // What a new process has not counted yet is not in its text.
+            for ((of, it, labels), count) in &mut self.counts {
+                if of == url && *it == name && !values.contains_key(labels.as_str()) {
+                    count.before += std::mem::take(&mut count.now);
+                }
             }
-            *last = now;
+            for (labels, now) in values {
+                let key = (url.to_owned(), name, labels.to_owned());
+                let count = self.counts.entry(key).or_default();
+                if is_first {
+                    count.before = -now;
+                } else if now < count.now {
+                    // A process counts from zero.
+                    count.before += count.now;
+                }
+                count.now = now;
+            }
         }
     }
 
-    fn total(&self, name: &str) -> u64 {
-        let of_it = self.0.iter().filter(|((_, it), _)| *it == name);
-        of_it.map(|(_, (ended, last))| ended + last).sum()
+    fn by_labels(&self, wanted: &str) -> BTreeMap<String, u64> {
+        let mut totals = BTreeMap::new();
+        let of_it = self.counts.iter().filter(|((_, it, _), _)| *it == wanted);
+        for ((_, _, labels), count) in of_it {
+            let counted = u64::try_from(count.before + count.now).unwrap_or(0);
+            *totals.entry(labels.clone()).or_default() += counted;
+        }
+        totals.retain(|_, total| *total > 0);
+        totals
     }
 }
 
-/// A counter over all its labels, in the text format of Prometheus.
-fn sum(text: &str, name: &str) -> u64 {
+/// The values of a counter by their labels, in the text format of Prometheus.
+fn values<'a>(text: &'a str, name: &str) -> BTreeMap<&'a str, i64> {
     let values = text.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name)?;
-        let is_it = rest.starts_with(['{', ' ']);
-        let value = rest.rsplit(' ').next().filter(|_| is_it)?;
-        value.parse::<f64>().ok()
+        let (labels, value) = line.strip_prefix(name)?.rsplit_once(' ')?;
+        let is_it = labels.is_empty() || labels.starts_with('{');
+        Some((labels, value.parse::<f64>().ok().filter(|_| is_it)? as i64))
     });
-    values.sum::<f64>() as u64
+    values.collect()
 }
 
 #[cfg(test)]
@@ -106,19 +140,29 @@ mod tests {
 
     #[test]
     fn counts_outlive_the_process_that_counted() {
-        let text = |appends: u64, other: u64| {
+        let text = |a: u64, b: u64| {
             format!(
-                "# TYPE {UNKNOWN_STATEMENTS} counter\n{UNKNOWN_STATEMENTS}{{table=\"a\"}} {appends}\n\
-                 {UNKNOWN_STATEMENTS}{{table=\"b c\"}} {other}\n{UNKNOWN_STATEMENTS}_more 100\n"
+                "# TYPE {UNKNOWN_STATEMENTS} counter\n{UNKNOWN_STATEMENTS}{{table=\"a\"}} {a}\n\
+                 {UNKNOWN_STATEMENTS}{{table=\"b c\"}} {b}\n{UNKNOWN_STATEMENTS}_more 100\n"
             )
         };
         let mut counts = Counts::default();
-        counts.look("one", &text(2, 3));
+        let total = |counts: &Counts| counts.by_labels(UNKNOWN_STATEMENTS).values().sum::<u64>();
+        counts.look("one", &text(10, 0));
+        counts.look("two", "");
+        assert_eq!(total(&counts), 0, "what was before the first look");
+        counts.look("one", &text(12, 3));
         counts.look("two", &text(1, 0));
-        assert_eq!(counts.total(UNKNOWN_STATEMENTS), 6);
-        counts.look("one", "");
-        counts.look("one", &text(4, 0));
-        assert_eq!(counts.total(UNKNOWN_STATEMENTS), 10);
-        assert_eq!(counts.total(UNKNOWN_APPENDS), 0);
+        assert_eq!(total(&counts), 6);
+        for ended in ["", &text(0, 0)] {
+            let before = total(&counts);
+            counts.look("one", ended);
+            counts.look("one", &text(4, 0));
+            counts.look("one", &text(4, 1));
+            assert_eq!(total(&counts), before + 5, "after {ended:?}");
+        }
+        let of_a = counts.by_labels(UNKNOWN_STATEMENTS)["{table=\"a\"}"];
+        assert_eq!(of_a, 2 + 4 + 4 + 1);
+        assert_eq!(counts.by_labels(UNKNOWN_APPENDS).len(), 0);
     }
 }

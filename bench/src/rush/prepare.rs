@@ -12,10 +12,15 @@ use livedrop::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{buyer::Login, options::{Options, StoreKind}, shop::Item};
+use super::{
+    buyer::Login,
+    options::{Options, StoreKind},
+    shop::Item,
+};
 
-/// Sign-ups in flight: enough to share their fsyncs, few enough for any server.
+/// Sign-ups in flight: enough to share their fsyncs, few enough for any server; and for three nodes that have just started on one machine.
 const SIGN_UPS_IN_FLIGHT: usize = 128;
+const SIGN_UPS_IN_FLIGHT_CQL: usize = 16;
 /// What prices are in.
 pub(crate) const CURRENCY: &str = "EUR";
 /// Price of an item that is not free, in cents.
@@ -44,8 +49,12 @@ pub(crate) async fn buyers(
                 bar.inc(1);
                 login
             });
+    let in_flight = match options.store {
+        StoreKind::Embedded => SIGN_UPS_IN_FLIGHT,
+        StoreKind::Cql => SIGN_UPS_IN_FLIGHT_CQL,
+    };
     stream::iter(sign_ups)
-        .buffered(SIGN_UPS_IN_FLIGHT)
+        .buffered(in_flight)
         .try_collect()
         .await
         .context("signing buyers up")

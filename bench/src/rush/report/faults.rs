@@ -18,8 +18,12 @@ impl Report<'_> {
         self.section("Faults", "");
         let note = "appends tried again until settled";
         self.row("unknown outcomes", meters.total(UNKNOWN_APPENDS), note);
-        let note = "statements of any kind; a killed server's last ones are lost";
+        let note = "tries of LWTs on all tables; a killed server's last ones are lost";
         self.row("  of the store", meters.total(UNKNOWN_STATEMENTS), note);
+        for (labels, count) in meters.by_labels(UNKNOWN_STATEMENTS) {
+            let table = labels.split('"').nth(1).unwrap_or_default();
+            self.row(format!("    {table}"), count, "");
+        }
         let note = "slots that another writer had";
         self.row("  conflicts", meters.total(CONFLICTS), note);
         let seconds = |span: Duration| format!("{:.1} s", span.as_secs_f64());
