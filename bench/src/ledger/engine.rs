@@ -136,7 +136,7 @@ async fn buy(registry: Registry, drop: Drop, window: Window) -> anyhow::Result<O
     {
         let begun = Instant::now();
         match registry.call(drop.drop_id, order(item), PATIENCE).await {
-            Ok((_, Answer::Order(_))) => orders.answered(begun, &window),
+            Ok((_, Answer::Order(_))) => orders.answered(begun, Instant::now(), &window),
             Ok((_, answer)) => bail!("an order is answered by {answer:?}"),
             Err(LedgerError::Unavailable(_)) => orders.unknown += 1,
             Err(error) => return Err(error.into()),

@@ -91,7 +91,7 @@ impl Usual {
             match self.take(drop_id, available).await? {
                 Taken::Yes => {
                     available -= 1;
-                    orders.answered(begun, &window);
+                    orders.answered(begun, Instant::now(), &window);
                 }
                 Taken::No => {
                     orders.lost_races += 1;
@@ -128,7 +128,7 @@ impl Usual {
                 let available = self.read(drop_id).await?;
                 match self.take(drop_id, available).await? {
                     Taken::Yes => {
-                        orders.answered(begun, &window);
+                        orders.answered(begun, Instant::now(), &window);
                         break;
                     }
                     Taken::No => orders.lost_races += 1,
