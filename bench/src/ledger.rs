@@ -37,12 +37,15 @@ pub(crate) struct Options {
     /// Store of the ledger.
     #[arg(long, value_enum)]
     store: Backend,
-    /// Node of the database, as in 127.0.0.1:9042; repeat it for more.
-    #[arg(long, value_name = "NODE", required_if_eq("store", "cql"))]
+    /// Nodes of the database, as in 127.0.0.1:9042,127.0.0.2:9042; with two or more, each row is on up to three of them. A keyspace is made
+    /// for the measurement and dropped after it.
+    #[arg(
+        long,
+        value_name = "NODES",
+        value_delimiter = ',',
+        required_if_eq("store", "cql")
+    )]
     cql: Vec<String>,
-    /// Copies of each row in the keyspace that is made for the measurement and dropped after it; not more than there are nodes.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
-    replicas: u32,
     /// Measured seconds of a turn; one second before them does not count.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,

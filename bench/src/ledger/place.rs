@@ -18,6 +18,9 @@ use uuid::Uuid;
 
 use super::{Backend, Options, machine, usual::Usual};
 
+/// More copies of a row than this help nobody.
+const REPLICAS_MAX: usize = 3;
+
 /// A store, and what it is in.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -121,7 +124,7 @@ impl Database {
             tls: None,
         };
         let wishes = migrate::Wishes {
-            replicas: options.replicas,
+            replicas: u32::try_from(options.cql.len().min(REPLICAS_MAX))?,
             fingerprint: String::new(),
             replaces_keys: false,
             is_dry: false,
