@@ -33,7 +33,7 @@ async fn read_all(
 }
 
 /// Appends as writers do: while the outcome is unknown, the same bytes go to the same slot again. A busy database may not say at once.
-async fn append(store: &SharedStore, record: &LedgerRecord) -> Append {
+pub(super) async fn append(store: &SharedStore, record: &LedgerRecord) -> Append {
     let mut is_unknown = false;
     for _ in 0..20 {
         match store.append(record).await {
