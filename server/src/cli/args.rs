@@ -57,11 +57,20 @@ Examples:
     Migrate(MigrateArgs),
     /// Make all derived rows anew from drops and ledgers, as after a restore. All servers must be stopped.
     Rebuild(RebuildArgs),
-    /// Copy the store of one machine while its server runs, or of a stopped one, to start a server on.
+    /// Copy the data directory of an embedded store, while its server runs or not, so that a server can be started on the copy.
+    ///
+    /// The copy has the store as of one moment, the token keys, and the test provider's books. Not in it: the settings, certificates, and a
+    /// key file that lies elsewhere. Who reads it can sign in as anyone: directory and files are for their owner only.
     Backup(BackupArgs),
-    /// Write the truth into a file, to be moved to another store. Servers must be stopped.
+    /// Write the truth into a file, to be moved to another store. All servers must be stopped.
+    ///
+    /// The truth is all that nothing else can be made of, from either backend: accounts and sessions, drops, ledgers, payments, the audit
+    /// log. Not in it: the token keys, and the test provider's books. The file holds password hashes and the secrets of ledgers: mode 0600.
     Export(ExportArgs),
-    /// Put the truth from a file into an empty store. Servers must be stopped.
+    /// Put the truth from a file into an empty store. All servers must be stopped.
+    ///
+    /// Every row is read again and compared with the file; then all derived rows are made, as `livedrop rebuild` does. One that was cut off
+    /// is run again with the same file and goes on; no server starts on the store before its end. Nothing that is there is overwritten.
     Import(ImportArgs),
 }
 
@@ -313,8 +322,6 @@ pub(super) struct RebuildArgs {
     pub(super) store: StoreArgs,
 }
 
-/// The copy is a data directory: the store as of one moment, the token keys, and the test provider's books. Settings and certificates are
-/// not in it, nor is a key file that lies elsewhere. It holds password hashes and keys: mode 0700.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -330,8 +337,6 @@ pub(super) struct BackupArgs {
     pub(super) store: StoreArgs,
 }
 
-/// All rows that nothing else can be made of, from either backend: accounts, drops, ledgers, payments and what operators did. Sessions and
-/// request ids too. Not the token keys: copy the key file yourself. The file holds password hashes and the secrets of ledgers: mode 0600.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -345,8 +350,6 @@ pub(super) struct ExportArgs {
     pub(super) store: StoreArgs,
 }
 
-/// Writes the rows, reads them all again and compares them with the file, then makes everything that is derived, as `livedrop rebuild` does.
-/// One that was cut off is run again with the same file; no server starts on the store before its end.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
