@@ -18,6 +18,7 @@ pub mod payments;
 pub mod processes;
 pub mod projections;
 pub mod requests;
+pub mod scylla;
 pub mod sessions;
 
 use std::{fmt, sync::Arc};
@@ -30,6 +31,7 @@ pub use ledger::{Append, LedgerRecord, LedgerStore, OpenLedger};
 pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::PaymentStore;
+pub use processes::ProcessStore;
 pub use projections::ProjectionStore;
 pub use requests::RequestStore;
 pub use sessions::SessionStore;
@@ -86,6 +88,17 @@ pub struct PageRequest<K> {
     pub order: Order,
 }
 
+impl<K> PageRequest<K> {
+    /// The same page by another form of its key.
+    pub fn map<L>(self, form: impl FnOnce(K) -> L) -> PageRequest<L> {
+        PageRequest {
+            after: self.after.map(form),
+            limit: self.limit,
+            order: self.order,
+        }
+    }
+}
+
 /// All storage traits as one object.
 pub trait Store:
     LedgerStore
@@ -96,6 +109,7 @@ pub trait Store:
     + OrderStore
     + ProjectionStore
     + PaymentStore
+    + ProcessStore
     + OutboxStore
     + JobStore
     + AuditStore
@@ -111,6 +125,7 @@ impl<S> Store for S where
         + OrderStore
         + ProjectionStore
         + PaymentStore
+        + ProcessStore
         + OutboxStore
         + JobStore
         + AuditStore

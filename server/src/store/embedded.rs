@@ -15,6 +15,7 @@ mod order_row;
 mod orders;
 mod outbox;
 mod payments;
+mod processes;
 mod projections;
 #[cfg(test)]
 pub(crate) mod raw;
@@ -25,8 +26,9 @@ mod sessions;
 mod tests;
 mod versioned;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
+use parking_lot::Mutex;
 use redb::{ReadableDatabase, backends::InMemoryBackend};
 use tokio::sync::oneshot;
 
@@ -35,7 +37,10 @@ use self::{
     rows::{Failure, Rows, Snapshot},
 };
 use super::{Result, StoreError};
-use crate::env::{SharedEnv, SystemEnv};
+use crate::{
+    domain::ProcessId,
+    env::{SharedEnv, SystemEnv},
+};
 
 pub use file::{FILE_NAME, OpenError};
 
@@ -87,6 +92,7 @@ fn abort(cause: &str) {
 pub struct EmbeddedStore {
     committer: Committer,
     env: SharedEnv,
+    processes: Mutex<BTreeMap<ProcessId, processes::Heard>>,
 }
 
 impl fmt::Debug for EmbeddedStore {
@@ -107,6 +113,7 @@ impl EmbeddedStore {
         Ok(Self {
             committer: Committer::thread(database, options.on_fatal)?,
             env: options.env,
+            processes: Mutex::default(),
         })
     }
 
@@ -128,6 +135,7 @@ impl EmbeddedStore {
         Ok(Self {
             committer: Committer::inline(database, options.on_fatal),
             env: options.env,
+            processes: Mutex::default(),
         })
     }
 

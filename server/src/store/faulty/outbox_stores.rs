@@ -1,14 +1,16 @@
-//! The storage traits of the outbox, of jobs and of the audit log, each method through [`Faulty::call`].
+//! The storage traits of the outbox, of jobs, of processes and of the audit log, each method through [`Faulty::call`].
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{Faulty, Method, Subject};
+use crate::domain::ProcessId;
 use crate::store::{
-    AuditStore, Cas, JobStore, OutboxStore, PageRequest, Result,
+    AuditStore, Cas, JobStore, OutboxStore, PageRequest, ProcessStore, Result,
     audit::AuditEntry,
     jobs::Job,
     outbox::{Entity, Intent, IntentKey},
+    processes::{Heartbeat, ProcessSeen},
 };
 
 #[async_trait]
@@ -78,6 +80,23 @@ impl<S: AuditStore + ?Sized> AuditStore for Faulty<S> {
 
     async fn list_audit(&self, subject: Uuid) -> Result<Vec<AuditEntry>> {
         self.call(Method::ListAudit, || self.inner.list_audit(subject))
+            .await
+    }
+}
+
+#[async_trait]
+impl<S: ProcessStore + ?Sized> ProcessStore for Faulty<S> {
+    async fn beat(&self, heartbeat: &Heartbeat) -> Result<()> {
+        self.call(Method::Beat, || self.inner.beat(heartbeat)).await
+    }
+
+    async fn list_processes(&self) -> Result<Vec<ProcessSeen>> {
+        self.call(Method::ListProcesses, || self.inner.list_processes())
+            .await
+    }
+
+    async fn leave(&self, process_id: ProcessId) -> Result<()> {
+        self.call(Method::Leave, || self.inner.leave(process_id))
             .await
     }
 }

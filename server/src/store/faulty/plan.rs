@@ -60,6 +60,9 @@ pub enum Method {
     UpdateJob,
     PutAudit,
     ListAudit,
+    Beat,
+    ListProcesses,
+    Leave,
 }
 
 /// Calls that share their odds.
@@ -106,7 +109,9 @@ impl Method {
             | Self::RemoveIntent
             | Self::PutAnnounced
             | Self::UpdateJob
-            | Self::PutAudit => Class::Write,
+            | Self::PutAudit
+            | Self::Beat
+            | Self::Leave => Class::Write,
             Self::ReadFrom
             | Self::ListOpen
             | Self::GetDrop
@@ -129,7 +134,8 @@ impl Method {
             | Self::ListIntents
             | Self::GetAnnounced
             | Self::GetJob
-            | Self::ListAudit => Class::Read,
+            | Self::ListAudit
+            | Self::ListProcesses => Class::Read,
         }
     }
 }

@@ -1,0 +1,68 @@
+//! Progress of jobs (`jobs`).
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    ScyllaStore,
+    db::Db,
+    lwt::{self, Table, Versioned},
+    row::{FromRow, Row, values},
+};
+use crate::store::{Cas, JobStore, Put, Result, jobs::Job};
+
+const JOBS: Table = Table {
+    name: "jobs",
+    key: &["job_id"],
+    columns: &["version", "op_id", "cursor"],
+    using: "",
+};
+
+pub(super) async fn prepare(db: &Db) -> Result<lwt::Statements> {
+    lwt::Statements::prepare(db, JOBS).await
+}
+
+impl FromRow for Job {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            job_id: row.get("job_id")?,
+            version: row.get("version")?,
+            op_id: row.get("op_id")?,
+            cursor: row.get("cursor")?,
+        })
+    }
+}
+
+impl Versioned for Job {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn op_id(&self) -> Uuid {
+        self.op_id
+    }
+}
+
+#[async_trait]
+impl JobStore for ScyllaStore {
+    async fn get_job(&self, job_id: &str) -> Result<Option<Job>> {
+        self.db.get(&self.jobs, values![job_id.to_owned()]).await
+    }
+
+    async fn update_job(&self, job: &Job) -> Result<Cas<Job>> {
+        let (key, columns) = (
+            values![job.job_id.clone()],
+            values![job.version, job.op_id, job.cursor],
+        );
+        if job.version != 1 {
+            return self.db.replace(&self.jobs, key, columns, job).await;
+        }
+        Ok(
+            match self.db.put_if_absent(&self.jobs, key, columns, job).await? {
+                Put::Done => Cas::Done,
+                Put::Exists(found) if found.op_id == job.op_id => Cas::Done,
+                Put::Exists(found) => Cas::Stale(Some(found)),
+            },
+        )
+    }
+}

@@ -1,0 +1,316 @@
+//! Making a keyspace and its tables what this program needs. Idempotent; several at once are harmless.
+
+use std::{fmt, time::Duration};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    ConnectError, Settings,
+    db::Db,
+    row::values,
+    schema::{
+        self, BOOTSTRAP, Found, HOME_DATACENTER, KEY_FINGERPRINT, MIGRATIONS, SCOPE, WARM_UP,
+    },
+    session::{self, Connected, Flavor},
+};
+use crate::{
+    domain::Timestamp,
+    store::{Result, StoreError},
+};
+
+/// Between two tries to reach a database that is starting.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// One that was cut off holds the others up for so long.
+const LEASE: Duration = Duration::from_secs(60);
+/// Its name in `settings`.
+const LEASE_NAME: &str = "migrating";
+
+/// What is wished.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    /// Copies of each row, if the keyspace is made.
+    pub replicas: u32,
+    /// Names the keys that all processes must have.
+    pub fingerprint: String,
+    /// Record these keys instead of those recorded before.
+    pub replaces_keys: bool,
+    /// Only say what would be done.
+    pub is_dry: bool,
+    /// How long to wait for a database that is starting.
+    pub wait: Duration,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Why a keyspace is not ready.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database can't be used.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// There are fewer nodes than copies.
+    #[error(
+        "datacenter {datacenter:?} has {nodes} nodes, too few for {replicas} copies of each row: add nodes, or set cql.replicas"
+    )]
+    TooFewNodes {
+        /// The home datacenter.
+        datacenter: String,
+        /// How many nodes it has.
+        nodes: usize,
+        /// How many are needed.
+        replicas: u32,
+    },
+    /// Another one is at work, and does not end.
+    #[error(
+        "another `livedrop migrate` is at work: wait for its end, a minute at most if it was cut off"
+    )]
+    Busy,
+}
+
+impl From<StoreError> for MigrateError {
+    fn from(error: StoreError) -> Self {
+        Self::Connect(error.into())
+    }
+}
+
+impl From<schema::SchemaProblem> for MigrateError {
+    fn from(problem: schema::SchemaProblem) -> Self {
+        Self::Connect(problem.into())
+    }
+}
+
+/// One thing that was done, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// For people.
+    pub what: String,
+    /// The statements, if it has any.
+    pub statements: Vec<String>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "-- {}", self.what)?;
+        self.statements
+            .iter()
+            .try_for_each(|it| writeln!(f, "{it};"))
+    }
+}
+
+/// Does what is missing, and tells `each` step.
+///
+/// # Errors
+/// See [`MigrateError`]. What was done stays done; run it again.
+pub async fn run(
+    settings: &Settings,
+    wishes: &Wishes,
+    each: impl FnMut(&Step),
+) -> std::result::Result<(), MigrateError> {
+    let at = connect(settings, wishes.wait).await?;
+    let keyspace = &settings.keyspace;
+    let mut work = Work {
+        at: &at,
+        keyspace,
+        wishes,
+        each,
+    };
+    if !at.has_keyspace(keyspace).await? {
+        work.make_keyspace().await?;
+        if wishes.is_dry {
+            return work.migrate(&Found::default()).await;
+        }
+    }
+    at.use_keyspace(keyspace).await?;
+    if wishes.is_dry {
+        let found = Found::read(&at, keyspace).await?;
+        return work.migrate(&found).await;
+    }
+    for statement in schema::statements(BOOTSTRAP) {
+        schema::run(&at, &statement).await?;
+    }
+    let lease = Lease::take(&at).await?;
+    let found = Found::read(&at, keyspace).await?;
+    let migrated = work.migrate(&found).await;
+    lease.give_back().await?;
+    migrated
+}
+
+/// Connects, again and again for `wait` if nobody answers.
+async fn connect(
+    settings: &Settings,
+    wait: Duration,
+) -> std::result::Result<Connected, ConnectError> {
+    let until = Instant::now() + wait;
+    loop {
+        match session::connect(settings).await {
+            Err(ConnectError::Unreachable { .. } | ConnectError::Store(_))
+                if Instant::now() < until =>
+            {
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+struct Work<'a, E> {
+    at: &'a Connected,
+    keyspace: &'a str,
+    wishes: &'a Wishes,
+    each: E,
+}
+
+impl<E: FnMut(&Step)> Work<'_, E> {
+    /// Tells a step and does it, unless that is not wished.
+    async fn step(&mut self, what: String, statements: Vec<String>) -> Result<()> {
+        let step = Step { what, statements };
+        (self.each)(&step);
+        if !self.wishes.is_dry {
+            for statement in &step.statements {
+                schema::run(self.at, statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_keyspace(&mut self) -> std::result::Result<(), MigrateError> {
+        let (replicas, datacenter) = (self.wishes.replicas, &self.at.datacenter);
+        if self.at.node_count < replicas as usize {
+            return Err(MigrateError::TooFewNodes {
+                datacenter: datacenter.clone(),
+                nodes: self.at.node_count,
+                replicas,
+            });
+        }
+        let tablets = match self.at.flavor {
+            Flavor::Scylla => " AND tablets = {'enabled': true}",
+            Flavor::Cassandra => "",
+        };
+        let cql = format!(
+            "CREATE KEYSPACE IF NOT EXISTS {} WITH replication = {{'class': 'NetworkTopologyStrategy', '{datacenter}': {replicas}}}{tablets}",
+            self.keyspace
+        );
+        self.step(format!("keyspace {}", self.keyspace), vec![cql])
+            .await?;
+        Ok(())
+    }
+
+    async fn migrate(&mut self, found: &Found) -> std::result::Result<(), MigrateError> {
+        let (at, keyspace) = (self.at, self.keyspace);
+        found.check_known(keyspace, at.flavor)?;
+        found.check_home(keyspace, &at.datacenter)?;
+        if !self.wishes.replaces_keys {
+            found.check_keys(keyspace, &self.wishes.fingerprint)?;
+        }
+        let missing = MIGRATIONS
+            .iter()
+            .filter(|it| !found.versions.contains_key(&it.version));
+        for migration in missing {
+            self.step(migration.name.to_owned(), migration.statements(at.flavor))
+                .await?;
+            if !self.wishes.is_dry {
+                let values = values![
+                    SCOPE,
+                    migration.version,
+                    migration.name,
+                    migration.checksum(at.flavor),
+                    self.wishes.now.micros(),
+                ];
+                let cql = "INSERT INTO schema_versions (scope, version, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS";
+                session::ask(&at.session, cql, values, |_| Ok(())).await?;
+            }
+        }
+        if found.versions.len() < MIGRATIONS.len() {
+            let warm_up = if self.wishes.is_dry {
+                Vec::new()
+            } else {
+                WARM_UP.map(str::to_owned).to_vec()
+            };
+            (self.each)(&Step {
+                what: "warm up".to_owned(),
+                statements: Vec::new(),
+            });
+            for cql in warm_up {
+                session::ask(&at.session, &cql, vec![], |_| Ok(())).await?;
+            }
+        }
+        self.record(found, HOME_DATACENTER, &at.datacenter).await?;
+        self.record(found, KEY_FINGERPRINT, &self.wishes.fingerprint)
+            .await?;
+        Ok(())
+    }
+
+    /// Records what all processes must agree on.
+    async fn record(&mut self, found: &Found, name: &str, value: &str) -> Result<()> {
+        let recorded = found.settings.get(name);
+        if recorded.is_some_and(|it| it == value) {
+            return Ok(());
+        }
+        let (name, value) = (name.to_owned(), value.to_owned());
+        (self.each)(&Step {
+            what: format!("{name} = {value}"),
+            statements: Vec::new(),
+        });
+        if self.wishes.is_dry {
+            return Ok(());
+        }
+        let (cql, values) = match recorded {
+            Some(before) => (
+                "UPDATE settings SET value = ? WHERE name = ? IF value = ?",
+                values![value, name, before.clone()],
+            ),
+            None => (
+                "INSERT INTO settings (name, value) VALUES (?, ?) IF NOT EXISTS",
+                values![name, value],
+            ),
+        };
+        session::ask(&self.at.session, cql, values, |_| Ok(())).await?;
+        Ok(())
+    }
+}
+
+/// Keeps a second one away: two that make the same table at once confuse the database.
+struct Lease<'a> {
+    at: &'a Connected,
+    id: String,
+}
+
+impl<'a> Lease<'a> {
+    async fn take(at: &'a Connected) -> std::result::Result<Self, MigrateError> {
+        let id = Uuid::new_v4().to_string();
+        let db = Db::new(at.session.clone(), &at.datacenter);
+        let until = Instant::now() + 2 * LEASE;
+        let cql = format!(
+            "INSERT INTO settings (name, value) VALUES (?, ?) IF NOT EXISTS USING TTL {}",
+            LEASE.as_secs()
+        );
+        let statement = db.lwt(&cql).await?;
+        while Instant::now() < until {
+            let values = values![LEASE_NAME, id.clone()];
+            match db
+                .lwt_once(&statement, &values, |row| row.get::<String>("value"))
+                .await
+            {
+                Ok(super::lwt::Outcome::Applied) => return Ok(Self { at, id }),
+                Ok(super::lwt::Outcome::Refused(Some(holder))) if holder == id => {
+                    return Ok(Self { at, id });
+                }
+                Ok(super::lwt::Outcome::Refused(_)) | Err(StoreError::Indeterminate(_)) => {
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                Err(error @ StoreError::Determinate(_)) => return Err(error.into()),
+            }
+        }
+        Err(MigrateError::Busy)
+    }
+
+    async fn give_back(self) -> Result<()> {
+        let cql = "DELETE FROM settings WHERE name = ? IF value = ?";
+        session::ask(&self.at.session, cql, values![LEASE_NAME, self.id], |_| {
+            Ok(())
+        })
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! Keyspaces are made once, and only by programs that know them.
+
+use livedrop_server::store::scylla::{
+    ConnectError, SchemaProblem, ScyllaStore,
+    migrate::{self, MigrateError, Wishes},
+};
+use uuid::Uuid;
+
+use crate::keyspace::{FINGERPRINT, settings, wishes};
+
+fn new_keyspace() -> String {
+    // A name has 48 characters at most.
+    format!("livedrop_test_{}", Uuid::now_v7().simple())
+}
+
+#[tokio::test]
+async fn migrating_is_idempotent_and_dry_runs_do_nothing() {
+    let settings = settings(&new_keyspace());
+    let run = async |is_dry| {
+        let mut steps = Vec::new();
+        let wishes = Wishes { is_dry, ..wishes() };
+        migrate::run(&settings, &wishes, |step| steps.push(step.what.clone()))
+            .await
+            .unwrap();
+        steps
+    };
+    let planned = run(true).await;
+    let opened = ScyllaStore::open(&settings, None).await;
+    assert!(
+        matches!(opened, Err(ConnectError::NoKeyspace { .. })),
+        "{opened:?}"
+    );
+    assert_eq!(run(false).await, planned);
+    assert_eq!(run(true).await, [""; 0]);
+    assert_eq!(run(false).await, [""; 0]);
+    ScyllaStore::open(&settings, Some(FINGERPRINT))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn two_at_once_make_one_keyspace() {
+    let settings = settings(&new_keyspace());
+    let wishes = wishes();
+    let (one, other) = tokio::join!(
+        migrate::run(&settings, &wishes, |_| ()),
+        migrate::run(&settings, &wishes, |_| ()),
+    );
+    one.unwrap();
+    other.unwrap();
+    ScyllaStore::open(&settings, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn foreign_keys_are_refused_until_they_replace_the_others() {
+    let settings = settings(&new_keyspace());
+    migrate::run(&settings, &wishes(), |_| ()).await.unwrap();
+    let foreign = Wishes {
+        fingerprint: "foreign".to_owned(),
+        ..wishes()
+    };
+    let refused = migrate::run(&settings, &foreign, |_| ()).await;
+    let is_keys =
+        |error: &ConnectError| matches!(error, ConnectError::Schema(SchemaProblem::Keys { .. }));
+    assert!(
+        matches!(&refused, Err(MigrateError::Connect(error)) if is_keys(error)),
+        "{refused:?}"
+    );
+    let opened = ScyllaStore::open(&settings, Some("foreign")).await;
+    assert!(
+        matches!(&opened, Err(error) if is_keys(error)),
+        "{opened:?}"
+    );
+    let replacing = Wishes {
+        replaces_keys: true,
+        ..foreign
+    };
+    migrate::run(&settings, &replacing, |_| ()).await.unwrap();
+    ScyllaStore::open(&settings, Some("foreign")).await.unwrap();
+    let opened = ScyllaStore::open(&settings, Some(FINGERPRINT)).await;
+    assert!(
+        matches!(&opened, Err(error) if is_keys(error)),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_can_not_be_used_is_refused() {
+    let mut nowhere = settings("livedrop");
+    nowhere.nodes = vec!["127.0.0.1:1".to_owned()];
+    let opened = ScyllaStore::open(&nowhere, None).await;
+    assert!(
+        matches!(opened, Err(ConnectError::Unreachable { .. })),
+        "{opened:?}"
+    );
+
+    let mut elsewhere = settings("livedrop");
+    elsewhere.datacenter = Some("elsewhere".to_owned());
+    let opened = ScyllaStore::open(&elsewhere, None).await;
+    assert!(
+        matches!(opened, Err(ConnectError::NoDatacenter { .. })),
+        "{opened:?}"
+    );
+
+    let greedy = Wishes {
+        replicas: 9,
+        ..wishes()
+    };
+    let refused = migrate::run(&settings(&new_keyspace()), &greedy, |_| ()).await;
+    assert!(
+        matches!(refused, Err(MigrateError::TooFewNodes { .. })),
+        "{refused:?}"
+    );
+
+    // The database's own keyspace has no tables of ours.
+    let opened = ScyllaStore::open(&settings("system"), None).await;
+    assert!(
+        matches!(
+            opened,
+            Err(ConnectError::Schema(SchemaProblem::Old { found: 0, .. }))
+        ),
+        "{opened:?}"
+    );
+}
