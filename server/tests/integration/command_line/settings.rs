@@ -1,24 +1,31 @@
 //! Settings as people meet them: what is printed, what is taken, what is refused.
 
-use super::{Process, livedrop, refused, run};
+use crate::harness::{
+    home::Home,
+    process::{Process, refused, run, told},
+};
 
 /// The file that `config` prints starts a server as it is.
 #[tokio::test]
 async fn serve_starts_with_the_settings_that_config_prints() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
+    let home = Home::new().await;
+    let data = home.data().join("data");
     let config = ["config", "--data", data.to_str().unwrap()];
     let ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-    let (code, printed, err) = run(&[&config[..], &ports].concat()).await;
+    let output = home
+        .livedrop(&[&config[..], &ports].concat())
+        .output()
+        .await;
+    let (code, printed, err) = told(output.unwrap());
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(
         printed.contains("# Memory for the store's pages, in MiB.\ncache_mib = 256\n"),
         "{printed}"
     );
-    let file = dir.path().join("livedrop.toml");
+    let file = home.data().join("livedrop.toml");
     std::fs::write(&file, printed).unwrap();
 
-    let mut command = livedrop(&["serve", "--config", file.to_str().unwrap()]);
+    let mut command = home.livedrop(&["serve", "--config", file.to_str().unwrap()]);
     command.env("LIVEDROP_LOG_FILTER", "off");
     command.env("LIVEDROP_LOG__FILTER", "off");
     let server = Process::start(command).await;
