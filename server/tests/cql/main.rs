@@ -11,3 +11,7 @@
 mod conformance;
 mod keyspace;
 mod migrate;
+mod pool;
+
+#[path = "../harness/mod.rs"]
+mod harness;

@@ -1,16 +1,7 @@
-//! Keyspaces of a real database: a few, each given to one test at a time, and emptied before.
-//!
-//! One of its own for each test would cost five seconds for its tables. Who has one holds a file lock, which the system takes back
-//! whatever becomes of the test.
+//! Keyspaces of a real database: a few, each given to one test at a time, and emptied before. One of its own for each test would cost five
+//! seconds for its tables.
 
-use std::{
-    collections::BTreeSet,
-    fs::{File, TryLockError},
-    path::PathBuf,
-    process::Stdio,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, process::Stdio, sync::LazyLock};
 
 use futures::{StreamExt as _, stream};
 use livedrop_server::{
@@ -18,15 +9,15 @@ use livedrop_server::{
     store::scylla::Settings,
 };
 use scylla::client::{session::Session, session_builder::SessionBuilder};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
-use super::process::{livedrop, told};
+use super::{
+    process::{livedrop, told},
+    seats::{Seat, Seats},
+};
 
 /// How many there are: enough for two cores to be busy, and for a test that needs two of them while others have the rest.
 pub(crate) const COUNT: usize = 16;
-/// Nobody waits longer for one: a test that holds its own for so long hangs.
-const FREE_WITHIN: Duration = Duration::from_secs(600);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Tables that are emptied at the same time.
 const TABLES_AT_ONCE: usize = 6;
 /// What `livedrop migrate` has written, and each server checks.
@@ -41,54 +32,37 @@ pub(crate) fn database() -> Option<String> {
 }
 
 /// A keyspace that nobody else has.
-#[derive(Clone)]
 pub(crate) struct Keyspace {
     database: String,
-    number: usize,
-    lock: Arc<File>,
+    seat: Seat,
 }
 
 impl Keyspace {
     /// Waits for one, and empties it.
     pub(crate) async fn take(database: String) -> Self {
-        let folder = folder(&database);
-        std::fs::create_dir_all(&folder).unwrap();
-        let until = Instant::now() + FREE_WITHIN;
-        let (number, lock) = loop {
-            if let Some(taken) = (0..COUNT).find_map(|number| {
-                let file = folder.join(format!("{number}.lock"));
-                try_lock(&file).map(|lock| (number, Arc::new(lock)))
-            }) {
-                break taken;
-            }
-            assert!(Instant::now() < until, "no keyspace became free in time");
-            tokio::time::sleep(LOOK_EVERY).await;
+        // For all checkouts on this machine that use the database.
+        let seats = Seats {
+            folder: folder(&database),
+            count: COUNT,
         };
-        let keyspace = Self {
-            database,
-            number,
-            lock,
-        };
+        let seat = seats.take().await;
+        let keyspace = Self { database, seat };
         keyspace.migrate().await;
         keyspace.empty().await;
         keyspace
     }
 
     pub(crate) fn name(&self) -> String {
-        format!("livedrop_test_{}", self.number)
+        format!("livedrop_test_{}", self.seat.number)
     }
 
-    /// Settings for a server in this process. It runs on until the test's runtime ends, and has the keyspace until then.
+    /// Settings for a server in this process.
     pub(crate) fn configure(&self, config: &mut Config) {
         config.store.backend = Backend::Cql;
         config.cql.nodes = vec![self.database.clone()];
         config.cql.keyspace = self.name();
         config.auth.key_file = Some(self.key_file());
-        let lock = Arc::clone(&self.lock);
-        tokio::spawn(async move {
-            std::future::pending::<()>().await;
-            drop(lock);
-        });
+        self.seat.keep();
     }
 
     /// The same as variables, for a server in a process of its own.
@@ -116,9 +90,9 @@ impl Keyspace {
         }
     }
 
-    /// The lock as standard input: a process that outlives its test, which was killed, keeps the keyspace.
+    /// What a server's process must have as its standard input.
     pub(crate) fn stdin(&self) -> Stdio {
-        self.lock.try_clone().unwrap().into()
+        self.seat.stdin()
     }
 
     /// One for all keyspaces and tests of a database: it remembers who made its tables.
@@ -129,17 +103,18 @@ impl Keyspace {
     async fn migrate(&self) {
         // Tables are made one after the other anyway.
         let mut migrated = MIGRATED.lock().await;
-        if migrated.contains(&self.number) {
+        if migrated.contains(&self.seat.number) {
             return;
         }
         let mut migrate = livedrop(&["migrate"]);
         let output = migrate.envs(self.environment()).output().await;
         let (status, _, err) = told(output.unwrap());
         assert_eq!(status, 0, "{}: {err}", self.name());
-        migrated.insert(self.number);
+        migrated.insert(self.seat.number);
     }
 
-    async fn empty(&self) {
+    /// Everything is gone but what `livedrop migrate` has written.
+    pub(crate) async fn empty(&self) {
         let session = SessionBuilder::new().known_node(&self.database);
         let session = session.build().await.unwrap();
         let tables = self.tables(&session).await;
@@ -171,19 +146,7 @@ impl Keyspace {
     }
 }
 
-/// Locks and keys: beside each other for all checkouts on this machine that use the database.
 fn folder(database: &str) -> PathBuf {
     let name = database.replace(|it: char| !it.is_ascii_alphanumeric(), "-");
     std::env::temp_dir().join(format!("livedrop-test-{name}"))
-}
-
-fn try_lock(path: &std::path::Path) -> Option<File> {
-    let mut options = File::options();
-    let file = options.read(true).write(true).create(true).truncate(false);
-    let file = file.open(path).unwrap();
-    match file.try_lock() {
-        Ok(()) => Some(file),
-        Err(TryLockError::WouldBlock) => None,
-        Err(TryLockError::Error(error)) => panic!("{}: {error}", path.display()),
-    }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod home;
 pub(crate) mod keyspace;
 pub(crate) mod process;
+pub(crate) mod seats;
 
 use std::time::{Duration, SystemTime};
 
