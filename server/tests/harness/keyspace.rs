@@ -26,7 +26,7 @@ const KEPT: [&str; 2] = ["schema_versions", "settings"];
 /// Keyspaces whose tables this process has seen to.
 static MIGRATED: LazyLock<Mutex<BTreeSet<usize>>> = LazyLock::new(Mutex::default);
 
-/// Where the real database is, as `host:port`, if the tests run on one.
+/// Where the real database is, as `host:port` of its nodes with commas between them, if the tests run on one.
 pub(crate) fn database() -> Option<String> {
     std::env::var("LIVEDROP_TEST_CQL").ok()
 }
@@ -59,7 +59,7 @@ impl Keyspace {
     /// Settings for a server in this process.
     pub(crate) fn configure(&self, config: &mut Config) {
         config.store.backend = Backend::Cql;
-        config.cql.nodes = vec![self.database.clone()];
+        config.cql.nodes = self.nodes();
         config.cql.keyspace = self.name();
         config.auth.key_file = Some(self.key_file());
         self.seat.keep();
@@ -82,7 +82,7 @@ impl Keyspace {
     /// The same for a store without a server.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
-            nodes: vec![self.database.clone()],
+            nodes: self.nodes(),
             keyspace: self.name(),
             datacenter: None,
             user: None,
@@ -93,6 +93,10 @@ impl Keyspace {
     /// What a server's process must have as its standard input.
     pub(crate) fn stdin(&self) -> Stdio {
         self.seat.stdin()
+    }
+
+    fn nodes(&self) -> Vec<String> {
+        self.database.split(',').map(str::to_owned).collect()
     }
 
     /// One for all keyspaces and tests of a database: it remembers who made its tables.
@@ -107,7 +111,8 @@ impl Keyspace {
             return;
         }
         let mut migrate = livedrop(&["migrate"]);
-        let output = migrate.envs(self.environment()).output().await;
+        migrate.envs(self.environment()).stdin(self.stdin());
+        let output = migrate.output().await;
         let (status, _, err) = told(output.unwrap());
         assert_eq!(status, 0, "{}: {err}", self.name());
         migrated.insert(self.seat.number);
@@ -115,7 +120,7 @@ impl Keyspace {
 
     /// Everything is gone but what `livedrop migrate` has written.
     pub(crate) async fn empty(&self) {
-        let session = SessionBuilder::new().known_node(&self.database);
+        let session = SessionBuilder::new().known_nodes(self.nodes());
         let session = session.build().await.unwrap();
         let tables = self.tables(&session).await;
         let kept = KEPT.map(str::to_owned);
