@@ -6,6 +6,7 @@ mod crash_point;
 pub mod drop_list;
 mod providers;
 mod start_error;
+pub mod stores;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,30 +23,24 @@ use tokio_util::sync::CancellationToken;
 pub use self::start_error::StartError;
 use self::{admin::AdminSocket, providers::Chosen};
 use crate::{
-    auth::{AccessTokens, Keys, Passwords, key_file},
+    auth::{AccessTokens, Keys, Passwords},
     config::Config,
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{self, Outbox, PaymentRunner, Timer, rebuild, relay},
+    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, rebuild, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
     rpc::{self, Readiness, serve},
     service::{Context, Operator},
-    store::{
-        SharedStore,
-        embedded::{EmbeddedStore, Options},
-    },
+    store::SharedStore,
     telemetry,
     web::{metrics::MetricsServer, webhooks},
 };
 
 /// The key file's name in the data directory.
 const KEY_FILE_NAME: &str = "keys.toml";
-
-/// How often ledgers of dead processes are looked for: 16 reads, and a hold that nobody watches expires this much late.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// How often a stopping process looks whether its store is let go.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -76,6 +71,7 @@ pub struct App {
     stop_rest: CancellationToken,
     serving: JoinHandle<()>,
     rest: Vec<JoinHandle<()>>,
+    members: Membership,
     admin: Option<AdminSocket>,
     payments: Chosen,
 }
@@ -105,9 +101,9 @@ impl App {
     /// See [`StartError`].
     pub async fn start_with(config: &Config, parts: Parts) -> Result<Self, StartError> {
         let tls = tls(config)?;
-        let store = match parts.store {
-            Some(store) => store,
-            None => open_store(config).await?,
+        let (store, keys) = match parts.store {
+            Some(store) => (store, stores::own_keys(config)?),
+            None => stores::open(config).await?,
         };
         if rebuild::is_unfinished(&store).await? {
             return Err(StartError::HalfRebuilt);
@@ -119,7 +115,7 @@ impl App {
         let providers = payments.providers.clone();
         #[cfg(debug_assertions)]
         let providers = crash_point::providers(providers);
-        let ctx = context(config, env, store, providers, Sinks::new(parts.sinks))?;
+        let ctx = context(config, env, store, keys, providers, Sinks::new(parts.sinks))?;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
@@ -154,6 +150,16 @@ impl App {
         let metrics_address = metrics.as_ref().map(|(_, _, address)| *address);
         let admin = open_admin(config, &ctx);
 
+        let members = Membership::new(
+            ctx.env.clone(),
+            ctx.store.clone(),
+            ctx.ledgers.clone(),
+            address.to_string(),
+        );
+        // First: a process that nobody has heard of would be taken for gone.
+        members.beat().await?;
+        let sweeper = Sweeper::new(ctx.store.clone(), ctx.ledgers.clone(), members.clone());
+
         let (stop, stop_rest) = (CancellationToken::new(), CancellationToken::new());
         let timer =
             ctx.timer
@@ -162,7 +168,8 @@ impl App {
         let mut rest = vec![
             tokio::spawn(timer),
             tokio::spawn(ctx.payments.clone().run(stop_rest.clone())),
-            tokio::spawn(sweep(ctx.clone(), stop_rest.clone())),
+            tokio::spawn(sweeper.run(ctx.env.clone(), stop_rest.clone())),
+            tokio::spawn(members.clone().run(stop_rest.clone())),
             tokio::spawn(relay::run(ctx.outbox.clone(), stop_rest.clone())),
         ];
         if let Some((server, handle, _)) = metrics {
@@ -185,6 +192,7 @@ impl App {
             stop_rest,
             serving,
             rest,
+            members,
             admin,
             payments,
         };
@@ -240,6 +248,7 @@ impl App {
             stop_rest,
             serving,
             rest,
+            members,
             admin,
             payments,
             ..
@@ -260,6 +269,8 @@ impl App {
             admin.close().await;
         }
         *what = "the store";
+        members.leave().await;
+        drop(members);
         let store = ctx.store.clone();
         drop(ctx);
         while Arc::strong_count(&store) > 1 {
@@ -274,19 +285,10 @@ fn context(
     config: &Config,
     env: SharedEnv,
     store: SharedStore,
+    keys: Arc<Keys>,
     providers: Providers,
     sinks: Sinks,
 ) -> Result<Context, StartError> {
-    let in_data = config
-        .store
-        .data
-        .as_ref()
-        .map(|data| data.join(KEY_FILE_NAME));
-    let keys = match config.auth.key_file.as_ref().or(in_data.as_ref()) {
-        Some(path) => key_file::load_or_create(path)?,
-        None => Keys::generate()?,
-    };
-    let keys = Arc::new(keys);
     let ledgers = Registry::new(
         env.clone(),
         store.clone(),
@@ -312,26 +314,6 @@ fn context(
 fn verify(ctx: &Context) -> Arc<rpc::VerifyFn> {
     let (tokens, env) = (ctx.tokens.clone(), ctx.env.clone());
     Arc::new(move |token| tokens.verify(token, env.now()))
-}
-
-async fn open_store(config: &Config) -> Result<SharedStore, StartError> {
-    let options = Options {
-        cache_bytes: config.store.cache_mib << 20,
-        ..Options::default()
-    };
-    let data = config.store.data.clone();
-    let open = move || match data {
-        Some(data) => {
-            EmbeddedStore::open(&data, options).map_err(|source| StartError::store(data, source))
-        }
-        None => EmbeddedStore::in_memory_with(options)
-            .map_err(|source| StartError::store("memory".into(), source)),
-    };
-    // After a crash the whole file is verified first.
-    let opened = tokio::task::spawn_blocking(open).await;
-    Ok(Arc::new(
-        opened.map_err(|error| StartError::Task(error.to_string()))??,
-    ))
 }
 
 /// Tools do without if it can't be opened; selling does not depend on them.
@@ -366,23 +348,4 @@ fn origins(config: &Config) -> Result<Vec<HeaderValue>, StartError> {
         HeaderValue::from_str(origin).map_err(|_| StartError::Origin(origin.clone()))
     };
     config.server.cors_origins.iter().map(header).collect()
-}
-
-/// Goes on with what dead processes left: at the start, and later with what could not be taken over then.
-async fn sweep(ctx: Context, stop: CancellationToken) {
-    while let Some(swept) = stop
-        .run_until_cancelled(jobs::sweep(&ctx.store, &ctx.ledgers))
-        .await
-    {
-        match swept {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(
-                count,
-                "ledgers that another process had open are taken over"
-            ),
-            Err(error) => tracing::warn!(%error, "open ledgers can't be read"),
-        }
-        stop.run_until_cancelled(tokio::time::sleep(SWEEP_EVERY))
-            .await;
-    }
 }

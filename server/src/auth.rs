@@ -38,6 +38,9 @@ pub enum SetupError {
         /// Why not.
         source: io::Error,
     },
+    /// There is no key file where all processes must have the same.
+    #[error("there is no key file {}: copy that of the other processes, or let `livedrop migrate` make the first", .0.display())]
+    KeyFileMissing(PathBuf),
     /// Others than its owner may read the key file.
     #[error("the key file {} has mode {mode:04o}: others must not read it (chmod 600)", .path.display())]
     KeyFileExposed {

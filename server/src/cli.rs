@@ -6,6 +6,7 @@ mod ledger;
 mod ledger_entry;
 mod ledger_source;
 mod ledger_table;
+mod migrate;
 mod order;
 mod order_sheet;
 mod rebuild;
@@ -23,7 +24,8 @@ use crate::{
     domain::DropId,
     jobs::rebuild::RebuildError,
     service::{self, operator::OperatorError},
-    store, telemetry,
+    store::{self, scylla::migrate::MigrateError},
+    telemetry,
 };
 
 /// Why a subcommand failed.
@@ -62,6 +64,9 @@ pub enum Error {
     /// An order can't be shown or settled.
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    /// The keyspace is not ready.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
     /// Derived rows are not all there.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
@@ -134,6 +139,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Order {
             command: OrderCommand::Settle(args),
         } => order::settle(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
     }
 }

@@ -218,7 +218,8 @@ impl Config {
                 PasswordCost::STRONG,
                 Limits::strict(),
                 30,
-                "info",
+                // The driver tells of every connection.
+                "info,scylla=warn",
                 None,
             ),
         };

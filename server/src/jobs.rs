@@ -1,6 +1,7 @@
 //! Work that nobody calls for: opening and closing drops in time, going on with payments and with what dead processes left, telling what
 //! changed.
 
+pub mod membership;
 pub mod outbox;
 pub mod payments;
 pub mod rebuild;
@@ -10,7 +11,8 @@ pub mod sweeper;
 mod tests;
 pub mod timer;
 
+pub use membership::Membership;
 pub use outbox::Outbox;
 pub use payments::PaymentRunner;
-pub use sweeper::sweep;
+pub use sweeper::Sweeper;
 pub use timer::Timer;

@@ -177,6 +177,18 @@ fn describe() {
         "livedrop_ledger_halted_total",
         "Ledgers that this process can't fold and writes no more: run `livedrop ledger verify`"
     );
+    describe_counter!(
+        "livedrop_store_unknown_total",
+        "Conditional writes whose outcome the database did not tell, by table; they are asked again"
+    );
+    describe_gauge!(
+        "livedrop_processes_alive",
+        "Processes that share the store and were heard of lately"
+    );
+    describe_gauge!(
+        "livedrop_clock_offset_seconds",
+        "How far this machine's clock is before that of the database and the other processes"
+    );
     describe_gauge!(
         "livedrop_payments_running",
         "Payments and refunds that somebody goes on with"

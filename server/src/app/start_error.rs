@@ -6,7 +6,7 @@ use crate::{
     auth,
     payments::{stripe::StripeConfigError, test},
     rpc,
-    store::{StoreError, embedded::OpenError},
+    store::{StoreError, embedded::OpenError, scylla::ConnectError},
 };
 
 /// Why a server does not start.
@@ -33,6 +33,17 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(OpenError),
+    /// The database can't be used.
+    #[error(transparent)]
+    Cql(#[from] ConnectError),
+    /// A file for TLS to the database is of no use.
+    #[error("can't use {} for TLS to the database ({why}): see cql.tls_ca, cql.tls_cert, cql.tls_key", .path.display())]
+    CqlTls {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The store can't be read.
     #[error("can't read the store")]
     Unreadable(#[from] StoreError),

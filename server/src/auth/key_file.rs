@@ -34,17 +34,26 @@ struct Content {
 /// # Errors
 /// If the file can't be read or made, may be read by others, or is malformed.
 pub fn load_or_create(path: &Path) -> Result<Keys, SetupError> {
+    if !path.exists() {
+        create(path)?;
+    }
+    load(path)
+}
+
+/// Reads the keys from `path`.
+///
+/// # Errors
+/// If the file can't be read, may be read by others, or is malformed.
+pub fn load(path: &Path) -> Result<Keys, SetupError> {
     let failed = |source| SetupError::KeyFile {
         path: path.to_owned(),
         source,
     };
     let file = match File::open(path) {
-        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create(path)?;
-            File::open(path).map_err(failed)?
+            return Err(SetupError::KeyFileMissing(path.to_owned()));
         }
-        Err(error) => return Err(failed(error)),
+        opened => opened.map_err(failed)?,
     };
     let metadata = file.metadata().map_err(failed)?;
     let mode = metadata.permissions().mode() & 0o7777;

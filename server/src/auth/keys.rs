@@ -85,6 +85,12 @@ impl Keys {
         mac.finalize().into_bytes().into()
     }
 
+    /// Names these keys without telling anything of them: what one process signs and seals, others of the same fingerprint accept.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex::encode(self.mac("fingerprint", self.key_id().as_bytes()))
+    }
+
     /// The public keys as a JSON Web Key Set, for `/.well-known/jwks.json`.
     #[must_use]
     pub fn jwks(&self) -> serde_json::Value {

@@ -53,6 +53,8 @@ Examples:
         #[command(subcommand)]
         command: OrderCommand,
     },
+    /// Make the keyspace and its tables in the database, or bring them up to date. Repeating it is harmless.
+    Migrate(MigrateArgs),
     /// Make all derived rows anew from drops and ledgers, as after a restore. The server must be stopped.
     Rebuild(RebuildArgs),
 }
@@ -244,6 +246,40 @@ pub(super) struct OutcomeArgs {
     /// The money of a refund is back.
     #[arg(long)]
     pub(super) refunded: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop migrate --config livedrop.toml --print   what would be done
+  livedrop migrate --config livedrop.toml           does it; before the servers of a new version start
+  livedrop migrate --config livedrop.toml --wait 60
+                                                    for start-up: waits up to a minute for the database
+  livedrop migrate --config livedrop.toml --replace-keys
+                                                    after all processes were given another key file")]
+pub(super) struct MigrateArgs {
+    /// Settings in TOML, which say where the database is.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only say what would be done, with its statements.
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Wait so many seconds for a database that is starting.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_value_t = 0, default_missing_value = "300")]
+    pub(super) wait: u64,
+    /// Record the settings' key file in place of the one that was recorded before.
+    #[arg(long)]
+    pub(super) replace_keys: bool,
+}
+
+impl MigrateArgs {
+    /// The settings that count.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            config: self.config.clone(),
+            ..Settings::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

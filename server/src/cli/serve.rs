@@ -6,7 +6,7 @@ use super::{Error, args::ServeArgs, load, print, signal::EndSignals};
 use crate::{
     app::{App, Parts},
     auth::PasswordCost,
-    config::{Config, PaymentProvider, Profile},
+    config::{Backend, Config, PaymentProvider, Profile},
     telemetry,
 };
 
@@ -15,7 +15,7 @@ pub(super) type Greeting = String;
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Error> {
     let config = load(Profile::Serve, &args.settings)?.config;
-    if config.store.data.is_none() {
+    if config.store.backend == Backend::Embedded && config.store.data.is_none() {
         return Err(Error::Usage(
             "say where data is kept: --data DIR, or `data` in [store] of the file".to_owned(),
         ));

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Timer, sweep};
+use super::{Timer, sweeper::sweep};
 use crate::{
     domain::{ProcessId, Timestamp},
     env::SharedEnv,

@@ -117,6 +117,8 @@ struct Inner {
     consumers: Consumers,
     work: Arc<WorkList>,
     open: Mutex<HashMap<DropId, Cell>>,
+    /// Shared with the writers.
+    may_write: Arc<AtomicBool>,
     stop: CancellationToken,
     writers: TaskTracker,
 }
@@ -153,6 +155,7 @@ impl Registry {
             process_id,
             consumers,
             work: Arc::default(),
+            may_write: Arc::new(AtomicBool::new(true)),
             open,
             stop,
             writers,
@@ -265,6 +268,7 @@ impl Registry {
             store: inner.store.clone(),
             stop: inner.stop.clone(),
             is_used: is_used.clone(),
+            may_write: inner.may_write.clone(),
             feed,
         };
         let writer = Writer::new(opening, commands);
@@ -389,11 +393,12 @@ impl Registry {
         LedgerError::Unavailable("not done in time".to_owned())
     }
 
-    /// Takes over a ledger that a dead process left open: opens it, notes it for this process, takes back the dead one's note.
+    /// Takes over a ledger that a dead process left open: opens it, notes it for this process, and takes back the dead one's note if that
+    /// process `is_gone` for good.
     ///
     /// # Errors
     /// If the store fails; repeat later.
-    pub async fn adopt(&self, dead: OpenLedger) -> Result<(), LedgerError> {
+    pub async fn adopt(&self, dead: OpenLedger, is_gone: bool) -> Result<(), LedgerError> {
         let own = self.own_note(dead.ledger_id);
         // By a command, not just by opening: one that is in memory may not know the dead one's last records, or may be about to leave.
         match self
@@ -406,8 +411,18 @@ impl Registry {
                 return Err(error);
             }
         }
-        self.0.store.unmark_open(dead).await?;
+        if is_gone {
+            self.0.store.unmark_open(dead).await?;
+        }
         Ok(())
+    }
+
+    /// Whether this process may write ledgers: not while its clock can't be believed.
+    pub fn allow_writing(&self, is_allowed: bool) {
+        let before = self.0.may_write.swap(is_allowed, Ordering::Relaxed);
+        if before != is_allowed {
+            tracing::warn!(is_allowed, "this process may write ledgers, or may no more");
+        }
     }
 
     /// Takes no more commands, answers those that wait, and ends all writers.

@@ -82,9 +82,16 @@ pub struct Opening {
     pub stop: CancellationToken,
     /// Somebody looked for the ledger since this was cleared.
     pub is_used: Arc<AtomicBool>,
+    /// Cleared while this process may not write.
+    pub may_write: Arc<AtomicBool>,
     /// Who is told of records.
     pub feed: Feed,
 }
+
+/// Where other processes write too, a ledger that somebody looks at is read on this often, to tell what they wrote; and one that lies idle
+/// this often.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+const FOLLOW_IDLE_EVERY: Duration = Duration::from_secs(15);
 
 /// How a writer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,12 +110,16 @@ pub struct Writer {
     queue: mpsc::Receiver<Queued>,
     pending: VecDeque<Queued>,
     is_marked: bool,
+    /// Since when nothing came.
+    idle_since: Timestamp,
     metrics: WriterMetrics,
 }
 
 /// Why the writer woke up.
 enum Wake {
     Work,
+    /// Others may have written.
+    Follow,
     Leave,
 }
 
@@ -118,12 +129,14 @@ impl Writer {
     pub fn new(opening: Opening, queue: mpsc::Receiver<Queued>) -> Self {
         let salts = Salts::new(&opening.secret);
         let pending = VecDeque::new();
+        let idle_since = opening.env.now();
         Self {
             at: opening,
             salts,
             queue,
             pending,
             is_marked: false,
+            idle_since,
             metrics: WriterMetrics::new(),
         }
     }
@@ -132,7 +145,11 @@ impl Writer {
     pub async fn run(mut self) -> Ended {
         loop {
             let wake = self.wait().await;
-            if let Err(error) = self.work().await {
+            let worked = match wake {
+                Wake::Work | Wake::Leave => self.work().await,
+                Wake::Follow => self.follow().await,
+            };
+            if let Err(error) = worked {
                 return self.halt(&error).await;
             }
             if matches!(wake, Wake::Leave) {
@@ -149,20 +166,53 @@ impl Writer {
             return Wake::Work;
         }
         let until_due = due.map_or(Duration::MAX, |due| due.since(now));
-        let idle = self.at.env.sleep(until_due.min(IDLE_AFTER));
+        let until_idle = (self.idle_since + IDLE_AFTER).since(now);
+        let idle = until_due.min(until_idle).min(self.follow_every());
+        let idle = self.at.env.sleep(idle);
         tokio::select! {
             biased;
             // First, or a busy ledger would never leave.
             () = self.at.stop.cancelled() => Wake::Leave,
             queued = self.queue.recv() => match queued {
-                Some(queued) => { self.pending.push_back(queued); Wake::Work }
+                Some(queued) => {
+                    self.pending.push_back(queued);
+                    self.idle_since = self.now();
+                    Wake::Work
+                }
                 None => Wake::Leave,
             },
             () = idle => {
+                if self.now() < self.idle_since + IDLE_AFTER {
+                    return Wake::Follow;
+                }
+                self.idle_since = self.now();
                 let is_used = self.at.is_used.swap(false, Ordering::Relaxed);
                 let is_used = is_used || self.at.feed.is_watched();
                 let stays = is_used || until_due <= STAY_FOR || self.at.state.has_open_work();
-                if stays { Wake::Work } else { Wake::Leave }
+                if stays { Wake::Follow } else { Wake::Leave }
+            }
+        }
+    }
+
+    /// How often to look what others wrote.
+    fn follow_every(&self) -> Duration {
+        if self.at.store.is_exclusive() {
+            Duration::MAX
+        } else if self.at.is_used.load(Ordering::Relaxed) || self.at.feed.is_watched() {
+            FOLLOW_EVERY
+        } else {
+            FOLLOW_IDLE_EVERY
+        }
+    }
+
+    /// Reads and tells what others wrote. What is due meanwhile is the next turn's.
+    async fn follow(&mut self) -> Result<(), FoldError> {
+        match self.catch_up().await {
+            Ok(_) => Ok(()),
+            Err(StoreOrFold::Fold(error)) => Err(error),
+            Err(StoreOrFold::Store(error)) => {
+                tracing::debug!(ledger_id = %self.at.state.ledger_id(), %error, "what others wrote can't be read");
+                Ok(())
             }
         }
     }
@@ -171,7 +221,14 @@ impl Writer {
         self.at.env.now()
     }
 
+    fn may_write(&self) -> bool {
+        self.at.may_write.load(Ordering::Relaxed)
+    }
+
     fn next_due(&self) -> Option<Timestamp> {
+        if !self.may_write() {
+            return None;
+        }
         // An empty log wants its first record.
         if self.at.state.seq() == 0 {
             Some(Timestamp::default())
@@ -206,6 +263,11 @@ impl Writer {
 
     /// Settles one batch: decides it, stores its record, answers it.
     async fn settle_batch(&mut self) -> Result<(), FoldError> {
+        if !self.may_write() {
+            let batch = self.pending.drain(..).collect();
+            Self::fail(batch, "this process may not write: its clock is off");
+            return Ok(());
+        }
         for try_number in 0..SLOT_TRIES_MAX {
             // Also after a lost slot: settling that may have taken longer than callers wait.
             self.drop_given_up();

@@ -44,6 +44,15 @@ impl ProcessSeen {
     }
 }
 
+/// The clock of one of the store's nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockRead {
+    /// What it said, at some moment of the reading.
+    pub time: Timestamp,
+    /// How long reading it took, from the call on.
+    pub took: Duration,
+}
+
 /// Processes and their heartbeats. Ages go by the store's clock, so that those of the processes need not agree.
 #[async_trait]
 pub trait ProcessStore: Send + Sync {
@@ -52,6 +61,9 @@ pub trait ProcessStore: Send + Sync {
 
     /// Lists the processes that were heard of within [`FORGOTTEN_AFTER`] and have not left.
     async fn list_processes(&self) -> Result<Vec<ProcessSeen>>;
+
+    /// Reads the clocks of those nodes of the store that answer.
+    async fn read_clocks(&self) -> Result<Vec<ClockRead>>;
 
     /// A process is at its end and will never write again.
     async fn leave(&self, process_id: ProcessId) -> Result<()>;

@@ -67,7 +67,7 @@ impl ScyllaStore {
     ) -> Result<Self, ConnectError> {
         let at = session::connect(settings).await?;
         let keyspace = &settings.keyspace;
-        at.use_keyspace(keyspace).await?;
+        at.must_have(keyspace).await?;
         let found = Found::read(&at, keyspace).await?;
         found.check_ready(keyspace, &at)?;
         if let Some(fingerprint) = fingerprint {
@@ -78,7 +78,7 @@ impl ScyllaStore {
             "connected"
         );
         let flavor = at.flavor;
-        let db = Db::new(at.session.clone(), &at.datacenter);
+        let db = Db::new(at.session.clone(), &at.datacenter, keyspace);
         let store = Self {
             ledgers: ledger::Statements::prepare(&db).await?,
             accounts: accounts::Statements::prepare(&db).await?,

@@ -13,12 +13,19 @@ pub(crate) struct Use {
 }
 
 impl Use {
-    /// Whether `pattern` (segments joined by `::`, `*` is any one) occurs in the path.
+    /// Whether `pattern` (segments joined by `::`, `*` is any one) occurs in the path; one that begins with `::` only at its beginning.
     pub(crate) fn matches(&self, pattern: &str) -> bool {
+        let (pattern, is_anchored) = match pattern.strip_prefix("::") {
+            Some(pattern) => (pattern, true),
+            None => (pattern, false),
+        };
         let pattern: Vec<&str> = pattern.split("::").collect();
         let same = |(segment, part): (&String, &&str)| *part == "*" || segment == part;
-        self.segments
-            .windows(pattern.len())
+        let mut windows = self.segments.windows(pattern.len());
+        let places = if is_anchored { 1 } else { usize::MAX };
+        windows
+            .by_ref()
+            .take(places)
             .any(|window| window.iter().zip(&pattern).all(same))
     }
 }
@@ -179,6 +186,7 @@ mod tests {
             segments: ["tonic", "Status", "new"].map(str::to_owned).to_vec(),
         };
         assert!(used.matches("Status::*") && used.matches("tonic::*") && used.matches("Status"));
+        assert!(used.matches("::tonic::*") && !used.matches("::Status::*"));
         assert!(!used.matches("new::*") && !used.matches("Stat::*") && !used.matches("tonic::new"));
     }
 }

@@ -155,7 +155,9 @@ impl Shop {
         self.runner = runner(&self.process, providers);
         self.run();
         let store = self.process.shared_store();
-        jobs::sweep(&store, &self.process.ledgers).await.unwrap();
+        jobs::sweeper::sweep(&store, &self.process.ledgers)
+            .await
+            .unwrap();
     }
 
     async fn buy(&self, buyer: usize, n: u128, method: &str) -> OrderId {

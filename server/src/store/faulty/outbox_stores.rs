@@ -10,7 +10,7 @@ use crate::store::{
     audit::AuditEntry,
     jobs::Job,
     outbox::{Entity, Intent, IntentKey},
-    processes::{Heartbeat, ProcessSeen},
+    processes::{ClockRead, Heartbeat, ProcessSeen},
 };
 
 #[async_trait]
@@ -92,6 +92,11 @@ impl<S: ProcessStore + ?Sized> ProcessStore for Faulty<S> {
 
     async fn list_processes(&self) -> Result<Vec<ProcessSeen>> {
         self.call(Method::ListProcesses, || self.inner.list_processes())
+            .await
+    }
+
+    async fn read_clocks(&self) -> Result<Vec<ClockRead>> {
+        self.call(Method::ReadClocks, || self.inner.read_clocks())
             .await
     }
 

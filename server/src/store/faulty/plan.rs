@@ -62,6 +62,7 @@ pub enum Method {
     ListAudit,
     Beat,
     ListProcesses,
+    ReadClocks,
     Leave,
 }
 
@@ -135,7 +136,8 @@ impl Method {
             | Self::GetAnnounced
             | Self::GetJob
             | Self::ListAudit
-            | Self::ListProcesses => Class::Read,
+            | Self::ListProcesses
+            | Self::ReadClocks => Class::Read,
         }
     }
 }

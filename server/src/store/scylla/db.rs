@@ -8,6 +8,7 @@ use scylla::{
         execution_profile::{ExecutionProfile, ExecutionProfileHandle},
         session::Session,
     },
+    cluster::Node,
     policies::{
         load_balancing::DefaultPolicy,
         retry::{DefaultRetryPolicy, FallthroughRetryPolicy},
@@ -38,6 +39,8 @@ const AT_ONCE: usize = 32;
 /// A session with its execution profiles.
 pub(super) struct Db {
     session: Arc<Session>,
+    datacenter: String,
+    keyspace: String,
     lwt: ExecutionProfileHandle,
     plain: ExecutionProfileHandle,
 }
@@ -50,7 +53,7 @@ impl fmt::Debug for Db {
 
 impl Db {
     /// `datacenter` is the home datacenter.
-    pub(super) fn new(session: Arc<Session>, datacenter: &str) -> Self {
+    pub(super) fn new(session: Arc<Session>, datacenter: &str, keyspace: &str) -> Self {
         // No rack preference: it would break the fixed order of replicas that keeps LWTs from colliding.
         let balancing = DefaultPolicy::builder()
             .prefer_datacenter(datacenter.to_owned())
@@ -75,6 +78,8 @@ impl Db {
             })));
         Self {
             session,
+            datacenter: datacenter.to_owned(),
+            keyspace: keyspace.to_owned(),
             lwt: lwt.build().into_handle_with_label("lwt".to_owned()),
             plain: plain.build().into_handle_with_label("plain".to_owned()),
         }
@@ -82,6 +87,16 @@ impl Db {
 
     pub(super) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The nodes of the home datacenter.
+    pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
+        let state = self.session.get_cluster_state();
+        let nodes = state.get_nodes_info().iter();
+        nodes
+            .filter(|node| node.datacenter.as_ref() == Some(&self.datacenter))
+            .cloned()
+            .collect()
     }
 
     /// Prepares a conditional statement: never repeated by the driver, never idempotent.
@@ -108,8 +123,23 @@ impl Db {
     }
 
     async fn prepare(&self, cql: &str) -> Result<PreparedStatement> {
-        let prepared = self.session().prepare(cql).await;
-        prepared.map_err(|error| outcome::of_prepare(cql, &error))
+        let cql = self.qualified(cql);
+        let prepared = self.session.prepare(cql.as_str()).await;
+        prepared.map_err(|error| outcome::of_prepare(&cql, &error))
+    }
+
+    /// Puts the keyspace before the table's name: a keyspace chosen for the connection would not be part of what is prepared.
+    pub(super) fn qualified(&self, cql: &str) -> String {
+        let words = ["INTO ", "FROM ", "UPDATE ", "TRUNCATE "];
+        let place = words
+            .iter()
+            .find_map(|word| Some(cql.find(word)? + word.len()));
+        match place.and_then(|place| cql.split_at_checked(place)) {
+            Some((head, table)) if !table.starts_with("system.") => {
+                format!("{head}{}.{table}", self.keyspace)
+            }
+            Some(_) | None => cql.to_owned(),
+        }
     }
 
     /// Runs a statement without rows in its answer.
@@ -118,7 +148,7 @@ impl Db {
         statement: &PreparedStatement,
         values: Vec<Value>,
     ) -> Result<()> {
-        let done = self.session().execute_unpaged(statement, values).await;
+        let done = self.session.execute_unpaged(statement, values).await;
         done.map(drop)
             .map_err(|error| outcome::of(statement.get_statement(), &error))
     }
@@ -130,7 +160,7 @@ impl Db {
         values: &[Value],
     ) -> Result<QueryRowsResult> {
         let what = statement.get_statement();
-        let answer = self.session().execute_unpaged(statement, values).await;
+        let answer = self.session.execute_unpaged(statement, values).await;
         let answer = answer.map_err(|error| outcome::of(what, &error))?;
         answer
             .into_rows_result()
@@ -195,7 +225,7 @@ impl Db {
         for _ in &rows {
             batch.append_statement(statement.clone());
         }
-        let done = self.session().batch(&batch, rows).await;
+        let done = self.session.batch(&batch, rows).await;
         done.map(drop)
             .map_err(|error| outcome::of(statement.get_statement(), &error))
     }

@@ -129,7 +129,7 @@ pub async fn run(
     for statement in schema::statements(BOOTSTRAP) {
         schema::run(&at, &statement).await?;
     }
-    let lease = Lease::take(&at).await?;
+    let lease = Lease::take(&at, keyspace).await?;
     let found = Found::read(&at, keyspace).await?;
     let migrated = work.migrate(&found).await;
     lease.give_back().await?;
@@ -277,9 +277,9 @@ struct Lease<'a> {
 }
 
 impl<'a> Lease<'a> {
-    async fn take(at: &'a Connected) -> std::result::Result<Self, MigrateError> {
+    async fn take(at: &'a Connected, keyspace: &str) -> std::result::Result<Self, MigrateError> {
         let id = Uuid::new_v4().to_string();
-        let db = Db::new(at.session.clone(), &at.datacenter);
+        let db = Db::new(at.session.clone(), &at.datacenter, keyspace);
         let until = Instant::now() + 2 * LEASE;
         let cql = format!(
             "INSERT INTO settings (name, value) VALUES (?, ?) IF NOT EXISTS USING TTL {}",

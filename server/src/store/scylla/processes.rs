@@ -3,18 +3,24 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use scylla::{statement::prepared::PreparedStatement, value::CqlTimestamp};
+use futures::future::join_all;
+use scylla::{
+    policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy},
+    statement::{Consistency, prepared::PreparedStatement},
+    value::CqlTimestamp,
+};
+use tokio::time::Instant;
 
 use super::{
     ScyllaStore,
     db::Db,
-    row::{FromRow, Row, values},
+    row::{self, FromRow, Row, values},
 };
 use crate::{
-    domain::ProcessId,
+    domain::{ProcessId, Timestamp},
     store::{
         ProcessStore, Result,
-        processes::{FORGOTTEN_AFTER, Heartbeat, ProcessSeen},
+        processes::{ClockRead, FORGOTTEN_AFTER, Heartbeat, ProcessSeen},
     },
 };
 
@@ -23,11 +29,17 @@ const SCOPE: &str = "livedrop";
 /// More processes than share a keyspace, dead ones of a day included.
 const PROCESSES_MAX: usize = 10_000;
 
+/// Nodes whose clocks are read.
+const NODES_MAX: usize = 9;
+/// Of heartbeats and clocks: later answers would tell little.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Statements {
     beat: PreparedStatement,
     list: PreparedStatement,
     leave: PreparedStatement,
+    clock: PreparedStatement,
 }
 
 impl Statements {
@@ -39,8 +51,14 @@ impl Statements {
             ))
             .await?;
         // One that waits would say afterwards that the process lived then.
-        beat.set_request_timeout(Some(Duration::from_secs(1)));
+        beat.set_request_timeout(Some(ANSWER_WITHIN));
+        let mut clock = db
+            .plain("SELECT toTimestamp(now()) AS now FROM system.local")
+            .await?;
+        clock.set_consistency(Consistency::One);
+        clock.set_request_timeout(Some(ANSWER_WITHIN));
         Ok(Self {
+            clock,
             beat,
             list: db
                 .plain("SELECT process_id, address, heartbeat, clock, toTimestamp(now()) AS now FROM processes WHERE scope = ? LIMIT ?")
@@ -83,6 +101,33 @@ impl ProcessStore for ScyllaStore {
         let bound = i32::try_from(PROCESSES_MAX).unwrap_or(i32::MAX);
         let (statement, values) = (&self.processes.list, values![SCOPE, bound]);
         self.db.select(statement, &values, PROCESSES_MAX).await
+    }
+
+    async fn read_clocks(&self) -> Result<Vec<ClockRead>> {
+        let started = Instant::now();
+        let asked = self
+            .db
+            .nodes()
+            .into_iter()
+            .take(NODES_MAX)
+            .map(|node| async move {
+                let mut statement = self.processes.clock.clone();
+                let only = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node), None);
+                statement.set_load_balancing_policy(Some(only));
+                let rows = self.db.rows(&statement, &[]).await?;
+                let now: Option<CqlTimestamp> = row::first(&rows, |row| row.get("now"))?;
+                Ok(now.map(|now| ClockRead {
+                    time: Timestamp::from_micros(now.0.saturating_mul(1_000)),
+                    took: started.elapsed(),
+                }))
+            });
+        let answers: Vec<Result<Option<ClockRead>>> = join_all(asked).await;
+        // A node that is down has no clock.
+        Ok(answers
+            .into_iter()
+            .filter_map(Result::ok)
+            .flatten()
+            .collect())
     }
 
     async fn leave(&self, process_id: ProcessId) -> Result<()> {

@@ -184,7 +184,7 @@ impl ProjectionStore for ScyllaStore {
 
     async fn truncate_derived(&self) -> Result<()> {
         for table in DERIVED {
-            let mut statement = Statement::new(format!("TRUNCATE {table}"));
+            let mut statement = Statement::new(self.db.qualified(&format!("TRUNCATE {table}")));
             statement.set_request_timeout(Some(TRUNCATE_WITHIN));
             let done = self.db.session().query_unpaged(statement, ()).await;
             done.map_err(|error| outcome::of(table, &error))?;

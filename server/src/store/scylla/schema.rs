@@ -178,7 +178,7 @@ impl Found {
         {
             return Ok(Self::default());
         }
-        let db = Db::new(at.session.clone(), &at.datacenter);
+        let db = Db::new(at.session.clone(), &at.datacenter, keyspace);
         let versions = db
             .serial("SELECT version, checksum FROM schema_versions WHERE scope = ?")
             .await?;

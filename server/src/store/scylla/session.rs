@@ -198,15 +198,20 @@ pub(super) async fn connect(settings: &Settings) -> Result<Connected, ConnectErr
 }
 
 impl Connected {
-    /// Chooses the keyspace, which must be there.
-    pub(super) async fn use_keyspace(&self, keyspace: &str) -> Result<(), ConnectError> {
-        if !self.has_keyspace(keyspace).await? {
-            return Err(ConnectError::NoKeyspace {
-                keyspace: keyspace.to_owned(),
-            });
+    /// Refuses a database without the keyspace.
+    pub(super) async fn must_have(&self, keyspace: &str) -> Result<(), ConnectError> {
+        if self.has_keyspace(keyspace).await? {
+            return Ok(());
         }
+        Err(ConnectError::NoKeyspace {
+            keyspace: keyspace.to_owned(),
+        })
+    }
+
+    /// Statements that name tables alone mean those of this keyspace from now on.
+    pub(super) async fn use_keyspace(&self, keyspace: &str) -> Result<(), StoreError> {
         let used = self.session.use_keyspace(keyspace, false).await;
-        used.map_err(|error| StoreError::Determinate(error.to_string()).into())
+        used.map_err(|error| StoreError::Determinate(error.to_string()))
     }
 
     pub(super) async fn has_keyspace(&self, keyspace: &str) -> Result<bool, StoreError> {

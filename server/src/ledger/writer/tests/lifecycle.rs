@@ -7,7 +7,7 @@ use crate::{
         drop::{Drop, LedgerSecret},
         order::OrderState,
     },
-    jobs::sweep,
+    jobs::sweeper::sweep,
     ledger::{
         Answer, Command, Event,
         entry::ReleaseReason,

@@ -98,6 +98,7 @@ fn store() -> (EmbeddedStore, Arc<Disk>, Arc<Mutex<Vec<String>>>) {
         EmbeddedStore {
             committer,
             env: Arc::new(SystemEnv),
+            processes: Mutex::default(),
         },
         disk,
         told,
