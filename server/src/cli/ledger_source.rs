@@ -7,8 +7,9 @@ use crate::{
     app::{
         StartError,
         admin::client::RemoteLedgers,
-        drop_list::{self, Cursor, DropPage},
+        drop_list::{self, DropPage},
     },
+    domain::DropId,
     store::{
         LedgerStore,
         embedded::{EmbeddedStore, FILE_NAME, OpenError, Options},
@@ -79,7 +80,7 @@ impl LedgerSource {
         }
     }
 
-    pub(super) async fn list_drops(&self, after: Option<Cursor>) -> Result<DropPage, Error> {
+    pub(super) async fn list_drops(&self, after: Option<DropId>) -> Result<DropPage, Error> {
         Ok(match self {
             Self::Running(remote) => remote.list_drops(after).await?,
             Self::Stopped { store, .. } => drop_list::page(store, after).await?,

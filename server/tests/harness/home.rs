@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use livedrop_server::{
     config::Config,
+    jobs::sweeper::SWEEP_EVERY,
     store::{
         SharedStore,
         embedded::{EmbeddedStore, FILE_NAME, Options},
@@ -18,9 +19,6 @@ use super::{
     keyspace::{self, Keyspace},
     process::livedrop,
 };
-
-/// How often a server looks for dead ones.
-const SWEEP_EVERY: Duration = Duration::from_secs(3);
 
 /// A test's own.
 pub(crate) struct Home {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 use uuid::Uuid;
 
 use crate::{
-    app::drop_list::{Cursor, DropPage},
+    app::drop_list::DropPage,
     domain::{DropId, OrderId, Timestamp},
     service::operator::{OrderSheet, SettleOrder, Settled},
     store::LedgerRecord,
@@ -32,7 +32,7 @@ pub(super) enum Call {
         limit: usize,
     },
     /// The drops there are, in the order of opening.
-    ListDrops { after: Option<Cursor> },
+    ListDrops { after: Option<DropId> },
     /// An order, with all that is known of its payments.
     ShowOrder { drop_id: DropId, order_id: OrderId },
     /// Settle an attempt to pay by hand.
