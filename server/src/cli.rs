@@ -64,6 +64,9 @@ pub enum Error {
     /// An order can't be shown or settled.
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    /// Others use the store, and this must be alone.
+    #[error("servers use this store ({0}): stop them first")]
+    Alive(String),
     /// The keyspace is not ready.
     #[error(transparent)]
     Migrate(#[from] MigrateError),

@@ -55,7 +55,7 @@ Examples:
     },
     /// Make the keyspace and its tables in the database, or bring them up to date. Repeating it is harmless.
     Migrate(MigrateArgs),
-    /// Make all derived rows anew from drops and ledgers, as after a restore. The server must be stopped.
+    /// Make all derived rows anew from drops and ledgers, as after a restore. All servers must be stopped.
     Rebuild(RebuildArgs),
 }
 
@@ -158,9 +158,23 @@ impl Settings {
 /// Where the store is.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
-    /// The data directory.
-    #[arg(long, value_name = "DIR", env = "LIVEDROP_STORE__DATA")]
-    pub(super) data: PathBuf,
+    /// Settings in TOML, which say where the data is.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory of an embedded store.
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+}
+
+impl StoreArgs {
+    /// The settings that count.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            config: self.config.clone(),
+            data: self.data.clone(),
+            ..Settings::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -185,7 +199,8 @@ pub(super) struct ShowArgs {
 #[command(after_help = "\
 Examples:
   livedrop ledger verify 0199aa00-0000-7000-8000-000000000001 --data ./data
-  livedrop ledger verify --all --data ./data")]
+  livedrop ledger verify --all --data ./data
+  livedrop ledger verify --all --config livedrop.toml   also on a database, beside running servers")]
 pub(super) struct VerifyArgs {
     /// The drop's id.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -288,24 +303,8 @@ Examples:
   livedrop rebuild --data ./data
   livedrop rebuild --config livedrop.toml")]
 pub(super) struct RebuildArgs {
-    /// Settings in TOML, which say where the data is.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The data directory.
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
-}
-
-impl RebuildArgs {
-    /// The settings that count.
-    pub(super) fn into_settings(self) -> Settings {
-        let Self { config, data } = self;
-        Settings {
-            config,
-            data,
-            ..Settings::default()
-        }
-    }
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
 }
 
 #[cfg(test)]
@@ -371,7 +370,7 @@ mod tests {
             panic!("not rebuild")
         };
         let data = ("--data", "store.data", "d".to_owned());
-        assert_eq!(args.into_settings().flags(), [data]);
+        assert_eq!(args.store.settings().flags(), [data]);
     }
 
     /// Every subcommand has examples, and each example can be parsed.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) async fn show(args: ShowArgs) -> Result<(), Error> {
-    let source = LedgerSource::open(&args.store.data).await?;
+    let source = LedgerSource::open(&args.store).await?;
     let ledgers = source.ledgers();
     let head = interruptible(head(ledgers, args.drop)).await??;
     let mut rows: Vec<Row> = Vec::new();
@@ -55,7 +55,7 @@ async fn head(ledgers: &dyn LedgerStore, drop_id: DropId) -> Result<u64, StoreEr
 }
 
 pub(super) async fn verify(args: VerifyArgs) -> Result<(), Error> {
-    let source = LedgerSource::open(&args.store.data).await?;
+    let source = LedgerSource::open(&args.store).await?;
     if let Some(damage) = source.damage() {
         print(&format!("{damage}\nwhat can be read:\n"))?;
     }

@@ -1,20 +1,68 @@
-//! Where tools read ledgers: from the server that has the store open, or from the store itself if none has.
+//! Where tools read ledgers: from the server that has an embedded store open, or from the store itself.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::Error;
+use super::{Error, args::StoreArgs, load};
 use crate::{
     app::{
         StartError,
         admin::client::RemoteLedgers,
         drop_list::{self, DropPage},
+        stores,
     },
+    config::{Backend, Config, Profile},
     domain::DropId,
     store::{
-        LedgerStore,
+        LedgerStore, SharedStore,
         embedded::{EmbeddedStore, FILE_NAME, OpenError, Options},
+        processes::ProcessSeen,
     },
 };
+
+/// Where the data is.
+pub(super) enum Place {
+    /// In this directory, for one process at a time.
+    Directory(PathBuf),
+    /// In this store, for all who want it.
+    Shared(SharedStore),
+}
+
+impl Place {
+    /// What the flags and settings say. Connects to a database.
+    pub(super) async fn find(args: &StoreArgs) -> Result<Self, Error> {
+        let config = load(Profile::Serve, &args.settings())?.config;
+        match config.store.backend {
+            Backend::Embedded => data(&config).map(Self::Directory),
+            Backend::Cql => Ok(Self::Shared(stores::open_for_tools(&config).await?)),
+        }
+    }
+
+    /// The store for a tool that must have it for itself.
+    pub(super) async fn open_alone(self) -> Result<SharedStore, Error> {
+        match self {
+            // Its lock keeps others away.
+            Self::Directory(data) => Ok(Arc::new(open_stopped(&data)?)),
+            Self::Shared(store) => {
+                let seen = store.list_processes().await?;
+                let alive = seen.into_iter().filter(ProcessSeen::is_alive);
+                let alive: Vec<_> = alive.map(|it| it.address).collect();
+                if alive.is_empty() {
+                    return Ok(store);
+                }
+                Err(Error::Alive(alive.join(", ")))
+            }
+        }
+    }
+}
+
+fn data(config: &Config) -> Result<PathBuf, Error> {
+    config.store.data.clone().ok_or_else(|| {
+        Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
+    })
+}
 
 /// Ledgers that can be read.
 #[derive(Debug)]
@@ -28,10 +76,17 @@ pub(super) enum LedgerSource {
         /// What is wrong with the file as a whole.
         damage: Option<OpenError>,
     },
+    /// A database, whoever else uses it.
+    Shared(SharedStore),
 }
 
 impl LedgerSource {
-    pub(super) async fn open(data: &Path) -> Result<Self, Error> {
+    pub(super) async fn open(args: &StoreArgs) -> Result<Self, Error> {
+        let data = match Place::find(args).await? {
+            Place::Directory(data) => data,
+            Place::Shared(store) => return Ok(Self::Shared(store)),
+        };
+        let data = data.as_path();
         let unreachable = format!("can't ask the server that has {} open", data.display());
         if let Some(remote) = RemoteLedgers::connect(data)
             .await
@@ -68,7 +123,7 @@ impl LedgerSource {
     /// What is wrong with the file as a whole, though some of it can be read.
     pub(super) fn damage(&self) -> Option<&OpenError> {
         match self {
-            Self::Running(_) => None,
+            Self::Running(_) | Self::Shared(_) => None,
             Self::Stopped { damage, .. } => damage.as_ref(),
         }
     }
@@ -77,6 +132,7 @@ impl LedgerSource {
         match self {
             Self::Running(remote) => remote,
             Self::Stopped { store, .. } => store,
+            Self::Shared(store) => &**store,
         }
     }
 
@@ -84,12 +140,13 @@ impl LedgerSource {
         Ok(match self {
             Self::Running(remote) => remote.list_drops(after).await?,
             Self::Stopped { store, .. } => drop_list::page(store, after).await?,
+            Self::Shared(store) => drop_list::page(&**store, after).await?,
         })
     }
 }
 
 /// Opens the store of a stopped server for writing: a damaged one is refused.
-pub(super) fn open_stopped(data: &Path) -> Result<EmbeddedStore, Error> {
+fn open_stopped(data: &Path) -> Result<EmbeddedStore, Error> {
     must_exist(data)?;
     EmbeddedStore::open(data, Options::default())
         .map_err(|error| StartError::store(data.to_owned(), error).into())

@@ -1,13 +1,13 @@
 //! `livedrop order show` and `livedrop order settle`.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use nix::unistd::{Uid, User};
 
 use super::{
     Error,
-    args::{OutcomeArgs, SettleArgs, ShowOrderArgs},
-    ledger_source::open_stopped,
+    args::{OutcomeArgs, SettleArgs, ShowOrderArgs, StoreArgs},
+    ledger_source::Place,
     order_sheet, print,
     signal::interruptible,
 };
@@ -22,11 +22,11 @@ use crate::{
         Operator,
         operator::{OrderSheet, SettleOrder, Settled, Settlement},
     },
-    store::{SharedStore, StoreError},
+    store::StoreError,
 };
 
 pub(super) async fn show(args: ShowOrderArgs) -> Result<(), Error> {
-    let desk = Desk::open(&args.store.data).await?;
+    let desk = Desk::open(&args.store).await?;
     let shown = interruptible(desk.show(args.drop, args.order)).await;
     desk.close().await;
     print(&order_sheet::render(&shown??))
@@ -41,7 +41,7 @@ pub(super) async fn settle(args: SettleArgs) -> Result<(), Error> {
         note: args.note,
         actor: os_user(),
     };
-    let desk = Desk::open(&args.store.data).await?;
+    let desk = Desk::open(&args.store).await?;
     let settled = interruptible(desk.settle(wish)).await;
     desk.close().await;
     let Settled { before, after } = settled??;
@@ -74,25 +74,31 @@ fn os_user() -> String {
     format!("{name} (uid {uid}{by})")
 }
 
-/// Where orders are settled: in the server that has the store open, or on the store itself if none has.
+/// Where orders are settled: in the server that has an embedded store open, or on the store itself.
 enum Desk {
     Running(RemoteLedgers),
-    Stopped(Operator),
+    Own(Operator),
 }
 
 impl Desk {
-    async fn open(data: &Path) -> Result<Self, Error> {
-        let unreachable = format!("can't ask the server that has {} open", data.display());
-        let remote = RemoteLedgers::connect(data).await;
-        if let Some(remote) = remote.map_err(Error::io(unreachable))? {
-            return Ok(Self::Running(remote));
-        }
+    async fn open(args: &StoreArgs) -> Result<Self, Error> {
+        let store = match Place::find(args).await? {
+            Place::Directory(data) => {
+                let unreachable = format!("can't ask the server that has {} open", data.display());
+                let remote = RemoteLedgers::connect(&data).await;
+                if let Some(remote) = remote.map_err(Error::io(unreachable))? {
+                    return Ok(Self::Running(remote));
+                }
+                Place::Directory(data).open_alone().await?
+            }
+            // Beside the servers, as one more process.
+            Place::Shared(store) => store,
+        };
         let env: SharedEnv = Arc::new(SystemEnv);
-        let store: SharedStore = Arc::new(open_stopped(data)?);
         let consumers = projectors::consumers(&store, &Sinks::default());
         let process_id = ProcessId::new(env.uuid());
         let ledgers = Registry::new(env.clone(), store.clone(), process_id, consumers);
-        Ok(Self::Stopped(Operator {
+        Ok(Self::Own(Operator {
             env,
             store,
             ledgers,
@@ -102,23 +108,23 @@ impl Desk {
     async fn show(&self, drop_id: DropId, order_id: OrderId) -> Result<OrderSheet, Error> {
         match self {
             Self::Running(remote) => remote.show_order(drop_id, order_id).await.map_err(asked),
-            Self::Stopped(operator) => Ok(operator.show_order(drop_id, order_id).await?),
+            Self::Own(operator) => Ok(operator.show_order(drop_id, order_id).await?),
         }
     }
 
     async fn settle(&self, wish: SettleOrder) -> Result<Settled, Error> {
         match self {
             Self::Running(remote) => remote.settle_order(wish).await.map_err(asked),
-            Self::Stopped(operator) => Ok(operator.settle_order(&wish).await?),
+            Self::Own(operator) => Ok(operator.settle_order(&wish).await?),
         }
     }
 
-    /// Ends the writers of a stopped server's ledgers; their rows are written before this returns. The next server finds them noted as open,
+    /// Ends this process' writers of ledgers; their rows are written before this returns. The next server finds them noted as open,
     /// and goes on.
     async fn close(self) {
         match self {
             Self::Running(_) => {}
-            Self::Stopped(operator) => operator.ledgers.shutdown().await,
+            Self::Own(operator) => operator.ledgers.shutdown().await,
         }
     }
 }

@@ -4,29 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    Error, args::RebuildArgs, ledger_source::open_stopped, load, print, signal::interruptible,
-};
+use super::{Error, args::RebuildArgs, ledger_source::Place, print, signal::interruptible};
 use crate::{
-    config::Profile,
     env::{SharedEnv, SystemEnv},
     events::Sinks,
     jobs::rebuild::{self, Rebuilt},
     ledger::projector::Consumers,
     projectors,
-    store::SharedStore,
 };
 
 /// How often it is told how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
-    let config = load(Profile::Serve, &args.into_settings())?.config;
-    let data = config.store.data.ok_or_else(|| {
-        Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
-    })?;
-    // The store belongs to one process: with a server on it this ends here, and says so.
-    let store: SharedStore = Arc::new(open_stopped(&data)?);
+    let store = Place::find(&args.store).await?.open_alone().await?;
     let env: SharedEnv = Arc::new(SystemEnv);
     // Without sinks: what was told stays told, and is not told again.
     let consumers = projectors::consumers(&store, &Sinks::default());

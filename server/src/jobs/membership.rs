@@ -216,4 +216,37 @@ mod tests {
         assert_eq!(median(&mut []), None);
         assert_eq!(median(&mut [4, 2]), Some(2));
     }
+
+    /// A process whose clock runs ahead stops writing until it is right again; one that is right goes on.
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_clock_stops_writing() {
+        use crate::{
+            ledger::testing::{EPOCH, SimEnv, World, place, terms},
+            store::faulty::FaultPlan,
+        };
+        let world = World::with(1, &terms(&[(5, 500, 0)], EPOCH)).await;
+        for (n, skew_micros, may_write) in [
+            (1, 2_000_000, false),
+            (2, -2_000_000, false),
+            (3, 300_000, true),
+        ] {
+            let process = world.process(n, FaultPlan::default(), skew_micros);
+            let env: SharedEnv = Arc::<SimEnv>::clone(&process.env);
+            let store = process.shared_store();
+            let members = Membership::new(env, store, process.ledgers.clone(), String::new());
+            let stop = CancellationToken::new();
+            let running = tokio::spawn(members.run(stop.clone()));
+            tokio::time::sleep(Duration::from_secs(12)).await;
+            let n = u128::from(n);
+            assert!(
+                process.call(place(1, n, &[(0, 1)])).await.is_ok(),
+                "two looks are not enough"
+            );
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            let answer = process.call(place(1, n + 10, &[(0, 1)])).await;
+            assert_eq!(answer.is_ok(), may_write, "{answer:?}");
+            stop.cancel();
+            running.await.unwrap();
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! Opens the ledgers that dead processes left open, so that their holds end in time though nobody asks.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt as _, stream};

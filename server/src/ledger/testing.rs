@@ -19,7 +19,7 @@ use crate::{
     env::{BoxFuture, Env, SharedEnv},
     store::{
         DropStore as _, LedgerRecord, LedgerStore as _, Put, SharedStore,
-        embedded::EmbeddedStore,
+        embedded::{EmbeddedStore, Options},
         faulty::{FaultPlan, Faulty},
     },
 };
@@ -264,9 +264,14 @@ pub(crate) struct Process {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        let options = Options {
+            env: SimEnv::new(start, 0, seed),
+            ..Options::default()
+        };
         Self {
-            store: Arc::new(EmbeddedStore::in_memory().unwrap()),
-            start: Instant::now(),
+            store: Arc::new(EmbeddedStore::in_memory_with(options).unwrap()),
+            start,
             seed,
         }
     }

@@ -18,6 +18,7 @@ pub mod open_ledgers;
 pub mod order_rows;
 pub mod outbox;
 pub mod payments;
+pub mod processes;
 pub mod projections;
 pub mod reopening;
 pub mod requests;
@@ -82,6 +83,9 @@ macro_rules! store_conformance {
             jobs::racing_jobs_have_one_winner,
             audit::entries_are_listed_oldest_first,
             audit::the_audit_list_is_bounded,
+            processes::processes_are_known_until_they_leave,
+            processes::a_silent_process_is_dead,
+            processes::clocks_go_on,
         }
     };
     (@tests $make:expr; $($module:ident::$property:ident,)*) => {$(

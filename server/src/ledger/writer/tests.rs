@@ -8,3 +8,4 @@ mod contention;
 mod groups;
 mod lifecycle;
 mod settling;
+mod sharing;
