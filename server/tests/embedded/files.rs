@@ -7,7 +7,7 @@ use redb::{Database, ReadableTable as _, TableDefinition};
 
 use crate::harness::{
     home::Home,
-    process::{Process, livedrop, refused, run},
+    process::{Process, finish, livedrop, refused},
     sell_one,
 };
 
@@ -21,7 +21,7 @@ async fn what_can_t_start_says_why_in_one_line() {
     let server = Process::start(livedrop(&dev(&path("used")).each_ref().map(String::as_str))).await;
     let refused_dev = async |data: &str, parts: &[&str]| {
         let args = dev(data);
-        refused(&args.each_ref().map(String::as_str), 1, parts).await;
+        refused(livedrop(&args.each_ref().map(String::as_str)), 1, parts).await;
     };
 
     refused_dev(
@@ -52,48 +52,37 @@ async fn what_can_t_start_says_why_in_one_line() {
 }
 
 #[tokio::test]
-async fn ledgers_are_shown_and_verified_with_and_without_a_server() {
+async fn a_changed_record_is_found_and_a_dead_servers_socket_in_nobodys_way() {
     let home = Home::of_files();
-    let data = home.data().to_str().unwrap();
     let server = Process::dev(&home).await;
     let drop_id = sell_one(&server.client()).await;
-    let all = ["ledger", "verify", "--all", "--data", data];
-    let verify = ["ledger", "verify", &drop_id, "--data", data];
-    let show = ["ledger", "show", &drop_id, "--data", data, "--entries"];
-
-    let running = (run(&show).await, run(&verify).await, run(&all).await);
-    for (code, _, err) in [&running.0, &running.1, &running.2] {
-        assert_eq!((*code, err.as_str()), (0, ""));
-    }
+    let socket = home.data().join(SOCKET_NAME);
+    let verify = async || finish(home.tool(&["ledger", "verify", &drop_id])).await;
+    let running = verify().await;
+    assert_eq!((running.0, running.2.as_str()), (0, ""));
 
     // A killed server leaves its socket; neither tools nor the next server mind.
     assert_eq!(server.end("KILL").await.0, -1);
-    assert!(home.data().join(SOCKET_NAME).exists());
-    assert_eq!(
-        (run(&show).await, run(&verify).await, run(&all).await),
-        running
-    );
+    assert!(socket.exists());
+    assert_eq!(verify().await, running);
     let server = Process::dev(&home).await;
-    assert_eq!(run(&verify).await, running.1);
+    assert_eq!(verify().await, running);
     assert_eq!(server.end("TERM").await.0, 0);
-    assert!(!home.data().join(SOCKET_NAME).exists());
+    assert!(!socket.exists());
 
     for place in [0.1, 0.5, 1.0] {
         change_last_record(home.data(), place);
-        let (code, out, err) = run(&verify).await;
+        let (code, out, err) = verify().await;
         assert_eq!(code, 1, "{out}");
         assert!(out.contains(&format!("{drop_id} WRONG: ")), "{out}");
         assert!(err.contains("wrong ledgers: 1 of 1"), "{err}");
-        assert_eq!(run(&all).await.0, 1);
+        let all = finish(home.tool(&["ledger", "verify", "--all"])).await;
+        assert_eq!(all.0, 1);
         change_last_record(home.data(), place);
     }
-    assert_eq!(run(&verify).await, running.1, "as before");
-    refused(
-        &["ledger", "verify", "--all", "--data", "/no/such"],
-        2,
-        &["no store in /no/such"],
-    )
-    .await;
+    assert_eq!(verify().await, running, "as before");
+    let nowhere = livedrop(&["ledger", "verify", "--all", "--data", "/no/such"]);
+    refused(nowhere, 2, &["no store in /no/such"]).await;
 }
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");

@@ -10,7 +10,6 @@
 
 mod bytes;
 mod files;
-mod operators;
 
 #[path = "../harness/mod.rs"]
 mod harness;

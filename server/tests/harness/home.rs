@@ -13,7 +13,7 @@ use livedrop_server::{
     },
 };
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{process::Command, sync::OnceCell};
 
 use super::{
     keyspace::{self, Keyspace},
@@ -24,6 +24,7 @@ use super::{
 pub(crate) struct Home {
     dir: TempDir,
     keyspace: Option<Keyspace>,
+    shared: OnceCell<SharedStore>,
 }
 
 /// What dead servers have left.
@@ -41,7 +42,11 @@ impl Home {
             Some(database) => Some(Keyspace::take(database).await),
             None => None,
         };
-        Self { dir, keyspace }
+        Self {
+            dir,
+            keyspace,
+            shared: OnceCell::new(),
+        }
     }
 
     /// Embedded, whatever is tested.
@@ -49,6 +54,7 @@ impl Home {
         Self {
             dir: tempfile::tempdir().unwrap(),
             keyspace: None,
+            shared: OnceCell::new(),
         }
     }
 
@@ -64,7 +70,7 @@ impl Home {
         }
     }
 
-    /// The binary, with this home in its environment; the directory is the caller's to name.
+    /// The binary, told by its environment which database is meant, if any.
     pub(crate) fn livedrop(&self, args: &[&str]) -> Command {
         let mut command = livedrop(args);
         if let Some(keyspace) = &self.keyspace {
@@ -72,6 +78,12 @@ impl Home {
             command.stdin(keyspace.stdin());
         }
         command
+    }
+
+    /// The binary, told where everything is.
+    pub(crate) fn tool(&self, args: &[&str]) -> Command {
+        let data = self.data().to_str().unwrap();
+        self.livedrop(&[args, &["--data", data]].concat())
     }
 
     /// How long it takes at most until the next server takes up what a killed one has left. An embedded store can have one server only; on
@@ -83,14 +95,21 @@ impl Home {
         }
     }
 
+    /// The store beside its servers, if they let others have it open.
+    pub(crate) async fn shared(&self) -> Option<SharedStore> {
+        let keyspace = self.keyspace.as_ref()?;
+        let open = async || {
+            let opened = ScyllaStore::open(&keyspace.settings(), None).await;
+            let store: SharedStore = Arc::new(opened.unwrap());
+            store
+        };
+        Some(Arc::clone(self.shared.get_or_init(open).await))
+    }
+
     /// The store, as dead servers have left it. Of a file it is a copy, for opening changes it.
     pub(crate) async fn left(&self) -> Left {
-        if let Some(keyspace) = &self.keyspace {
-            let store = ScyllaStore::open(&keyspace.settings(), None).await.unwrap();
-            return Left {
-                store: Arc::new(store),
-                _copy: None,
-            };
+        if let Some(store) = self.shared().await {
+            return Left { store, _copy: None };
         }
         let copy = tempfile::tempdir().unwrap();
         let file = self.data().join(FILE_NAME);

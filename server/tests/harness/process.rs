@@ -34,13 +34,8 @@ pub(crate) fn livedrop(args: &[&str]) -> Command {
 }
 
 /// Runs to the end: (exit status, standard output, standard error).
-pub(crate) async fn run(args: &[&str]) -> (i32, String, String) {
-    told(
-        timeout(PROMPTLY, livedrop(args).output())
-            .await
-            .unwrap()
-            .unwrap(),
-    )
+pub(crate) async fn finish(mut command: Command) -> (i32, String, String) {
+    told(timeout(PROMPTLY, command.output()).await.unwrap().unwrap())
 }
 
 pub(crate) fn told(output: Output) -> (i32, String, String) {
@@ -53,12 +48,13 @@ pub(crate) fn told(output: Output) -> (i32, String, String) {
 }
 
 /// A refusal in one line on standard error.
-pub(crate) async fn refused(args: &[&str], status: i32, parts: &[&str]) {
-    let (code, out, err) = run(args).await;
-    assert_eq!((code, out.as_str()), (status, ""), "{args:?}: {err}");
-    assert_eq!(err.lines().count(), 1, "{args:?}: {err}");
+pub(crate) async fn refused(command: Command, status: i32, parts: &[&str]) {
+    let what = format!("{:?}", command.as_std());
+    let (code, out, err) = finish(command).await;
+    assert_eq!((code, out.as_str()), (status, ""), "{what}: {err}");
+    assert_eq!(err.lines().count(), 1, "{what}: {err}");
     for part in parts {
-        assert!(err.contains(part), "{args:?}: {part:?} is not in {err}");
+        assert!(err.contains(part), "{what}: {part:?} is not in {err}");
     }
 }
 
@@ -72,9 +68,7 @@ pub(crate) struct Process {
 impl Process {
     /// `dev --quiet` on a free port.
     pub(crate) async fn dev(home: &Home) -> Self {
-        let data = home.data().to_str().unwrap();
-        let flags = ["--quiet", "--listen", "127.0.0.1:0", "--data", data];
-        Self::start(home.livedrop(&[&["dev"], &flags[..]].concat())).await
+        Self::start(home.tool(&["dev", "--quiet", "--listen", "127.0.0.1:0"])).await
     }
 
     /// Waits for the line with the address.

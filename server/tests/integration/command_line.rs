@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::harness::{
     home::Home,
-    process::{PROMPTLY, Process, refused, run},
+    process::{PROMPTLY, Process, finish, livedrop, refused},
     request_id, sell_one,
 };
 
@@ -51,11 +51,10 @@ async fn dev_starts_answers_and_ends_at_either_signal() {
 #[tokio::test]
 async fn dev_makes_demo_content_that_works_at_every_start() {
     let home = Home::new().await;
-    let data = home.data().to_str().unwrap();
     let mut known = Vec::new();
     for start in 1..=2 {
-        let dev = ["dev", "--listen", "127.0.0.1:0", "--data", data];
-        let mut server = Process::start(home.livedrop(&dev)).await;
+        let dev = home.tool(&["dev", "--listen", "127.0.0.1:0"]);
+        let mut server = Process::start(dev).await;
         let mut text = String::new();
         while let Some(line) = timeout(PROMPTLY, server.out.next_line())
             .await
@@ -111,7 +110,7 @@ async fn dev_makes_demo_content_that_works_at_every_start() {
             .lines()
             .find_map(|line| line.trim().strip_prefix("cargo run --release -- "))
             .unwrap_or_else(|| panic!("no command to verify: {text}"));
-        let (code, out, err) = run(&verify.split(' ').collect::<Vec<_>>()).await;
+        let (code, out, err) = finish(livedrop(&verify.split(' ').collect::<Vec<_>>())).await;
         assert_eq!((code, err.as_str()), (0, ""), "{verify}");
         assert!(out.contains("checked, 0 wrong"), "{out}");
         assert_eq!(server.end("INT").await.0, 0);
@@ -153,33 +152,41 @@ async fn a_taken_port_is_told_in_one_line() {
     let home = Home::new().await;
     let server = Process::dev(&home).await;
     let taken = server.endpoint.strip_prefix("http://").unwrap();
-    let dev = ["dev", "--quiet", "--listen", taken];
-    refused(&dev, 1, &["can't listen on", "--listen"]).await;
+    let dev = home.livedrop(&["dev", "--quiet", "--listen", taken]);
+    refused(dev, 1, &["can't listen on", "--listen"]).await;
     assert_eq!(server.end("TERM").await.0, 0);
 }
 
 #[tokio::test]
-async fn the_ledgers_of_a_running_server_are_shown_and_verified() {
+async fn ledgers_are_shown_and_verified_with_and_without_a_server() {
     let home = Home::new().await;
-    let data = home.data().to_str().unwrap();
     let server = Process::dev(&home).await;
     let drop_id = sell_one(&server.client()).await;
-    let show = ["ledger", "show", &drop_id, "--data", data, "--entries"];
-    let (code, table, err) = run(&show).await;
-    assert_eq!((code, err.as_str()), (0, ""));
-    for part in ["TermsFrozen 1", "Held 1, Sold 1", "; by PlaceOrder of "] {
-        assert!(table.contains(part), "{part} is not in {table}");
+    let told = async || {
+        let show = home.tool(&["ledger", "show", &drop_id, "--entries"]);
+        let verify = home.tool(&["ledger", "verify", &drop_id]);
+        let all = home.tool(&["ledger", "verify", "--all"]);
+        [finish(show).await, finish(verify).await, finish(all).await]
+    };
+    let running = told().await;
+    for (code, _, err) in &running {
+        assert_eq!((*code, err.as_str()), (0, ""));
     }
-    let verify = ["ledger", "verify", &drop_id, "--data", data];
-    let (code, told, err) = run(&verify).await;
-    assert_eq!((code, err.as_str()), (0, ""));
-    assert!(told.contains("ok: ") && told.contains("sold 1;"), "{told}");
-    let all = ["ledger", "verify", "--all", "--data", data];
-    let (code, told, err) = run(&all).await;
-    assert_eq!((code, err.as_str()), (0, ""));
-    assert!(told.contains("1 ledger checked, 0 wrong"), "{told}");
-    let other = request_id();
-    let absent = ["ledger", "show", &other, "--data", data];
-    refused(&absent, 1, &["has no ledger"]).await;
+    let [shown, verified, all] = running.each_ref().map(|(_, out, _)| out);
+    for part in ["TermsFrozen 1", "Held 1, Sold 1", "; by PlaceOrder of "] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    assert!(
+        verified.contains("ok: ") && verified.contains("sold 1;"),
+        "{verified}"
+    );
+    assert!(all.contains("1 ledger checked, 0 wrong"), "{all}");
+    let absent = home.tool(&["ledger", "show", &request_id()]);
+    refused(absent, 1, &["has no ledger"]).await;
+
+    assert_eq!(server.end("KILL").await.0, -1);
+    assert_eq!(told().await, running, "as beside a running server");
+    let server = Process::dev(&home).await;
+    assert_eq!(told().await[1], running[1]);
     assert_eq!(server.end("TERM").await.0, 0);
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::{
     home::Home,
-    process::{Process, refused, run, told},
+    process::{Process, finish, livedrop, refused},
 };
 
 /// The file that `config` prints starts a server as it is.
@@ -12,11 +12,8 @@ async fn serve_starts_with_the_settings_that_config_prints() {
     let data = home.data().join("data");
     let config = ["config", "--data", data.to_str().unwrap()];
     let ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-    let output = home
-        .livedrop(&[&config[..], &ports].concat())
-        .output()
-        .await;
-    let (code, printed, err) = told(output.unwrap());
+    let config = home.livedrop(&[&config[..], &ports].concat());
+    let (code, printed, err) = finish(config).await;
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(
         printed.contains("# Memory for the store's pages, in MiB.\ncache_mib = 256\n"),
@@ -52,18 +49,29 @@ async fn wrong_settings_are_told_at_once_with_status_2() {
         "limits.drain",
         "livedrop.toml",
     ];
-    refused(&["serve", "--config", file, "--data", "d"], 2, &parts).await;
-    refused(&["config", "--print", "--config", file], 2, &parts).await;
-    refused(&["serve", "--data", ""], 2, &["--data"]).await;
     refused(
-        &["serve", "--config", "/no/such/file.toml"],
+        livedrop(&["serve", "--config", file, "--data", "d"]),
+        2,
+        &parts,
+    )
+    .await;
+    refused(
+        livedrop(&["config", "--print", "--config", file]),
+        2,
+        &parts,
+    )
+    .await;
+    refused(livedrop(&["serve", "--data", ""]), 2, &["--data"]).await;
+    refused(
+        livedrop(&["serve", "--config", "/no/such/file.toml"]),
         2,
         &["/no/such/file.toml"],
     )
     .await;
-    assert_eq!(run(&["serve", "--no-such-flag"]).await.0, 2);
+    assert_eq!(finish(livedrop(&["serve", "--no-such-flag"])).await.0, 2);
 
-    let (code, out, err) = run(&["config", "--print", "--listen", "127.0.0.1:9"]).await;
+    let (code, out, err) =
+        finish(livedrop(&["config", "--print", "--listen", "127.0.0.1:9"])).await;
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(
         out.contains("listen = \"127.0.0.1:9\"  # --listen\n"),
