@@ -4,8 +4,13 @@ mod browser;
 mod buyer;
 mod creator;
 mod crowd;
+mod database;
 mod evidence;
+mod fault;
+mod fleet;
+mod http;
 mod limits;
+mod meters;
 mod notes;
 mod options;
 mod persona;
@@ -16,31 +21,39 @@ mod report;
 mod server;
 mod settle;
 mod shop;
+mod statements;
+mod stripe;
 mod tally;
 mod verdict;
 mod wallet;
 mod wire;
 
 use std::{
-    path::Path,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use indicatif::ProgressBar;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crowd::Crowd;
+use crowd::{Crowd, Hall};
+use database::Database;
+use fault::Fault;
+use fleet::{Fleet, Restart};
+use meters::Meters;
 pub(crate) use options::Options;
+use options::{ProviderKind, StoreKind};
 use progress::bar;
-use provider::Books;
+use provider::Provider;
 use report::{Kill, Measured};
-use server::Server;
+use server::Launch;
 pub(crate) use server::cpu_of;
 use settle::Settled;
 use shop::Shop;
+use statements::Statements;
+use stripe::Stripe;
 use verdict::{Evidence, Verdict};
 
 /// Shares of the expected orders at which the server is killed, or of the buyers who are through if that comes first:
@@ -53,10 +66,7 @@ const REACH_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Prepares, rushes, judges. True if nothing was wrong.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
-    ensure!(
-        options.stock >= options.items.into(),
-        "each item needs at least one unit"
-    );
+    options.check()?;
     limits::hint_at_open_files(options.connections);
     let deadline = Instant::now() + Duration::from_secs(options.timeout);
     let place = Place::find(options).await?;
@@ -64,29 +74,39 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
     result.with_context(|| format!("not done after {} s", options.timeout))?
 }
 
-/// Where the server is. Dropping it ends a server that was started here.
+/// Where the servers are. Dropping it ends those that were started here.
 #[derive(Debug)]
 struct Place {
-    endpoint: String,
-    server: Option<Server>,
+    endpoints: Vec<String>,
+    provider: Provider,
+    fleet: Option<Fleet>,
+    /// The ledgers are in a file that one server has for itself.
+    is_embedded: bool,
     /// Removed after a clean verdict, unless the caller named it.
     data: Option<TempDir>,
 }
 
 impl Place {
     async fn find(options: &Options) -> anyhow::Result<Self> {
-        if let Some(endpoint) = &options.endpoint {
-            wire::reach(endpoint, REACH_TIMEOUT).await?;
-            return Ok(Self {
-                endpoint: endpoint.clone(),
-                server: None,
-                data: None,
-            });
-        }
+        let Some(endpoint) = &options.endpoint else {
+            return Self::start(options).await;
+        };
+        wire::reach(endpoint, REACH_TIMEOUT).await?;
+        let file = options.provider_file.clone();
+        Ok(Self {
+            endpoints: vec![endpoint.clone()],
+            provider: file.map_or(Provider::Elsewhere, Provider::Test),
+            fleet: None,
+            is_embedded: false,
+            data: None,
+        })
+    }
+
+    async fn start(options: &Options) -> anyhow::Result<Self> {
         let (path, data) = match &options.data {
             Some(path) => {
                 std::fs::create_dir_all(path)?;
-                (path.clone(), None)
+                (std::path::absolute(path)?, None)
             }
             None => {
                 let data = tempfile::Builder::new()
@@ -95,39 +115,89 @@ impl Place {
                 (data.path().to_owned(), Some(data))
             }
         };
-        let server = Server::start(&path).await?;
+        let (binary, mut variables) = (server::binary()?, Vec::new());
+        if options.store == StoreKind::Cql {
+            let database = Database::new(&options.cql, &path);
+            eprintln!("making keyspace {}", database.keyspace);
+            database.migrate(&binary).await?;
+            variables.extend(database.variables());
+        }
+        let mut stripe = match options.provider {
+            ProviderKind::Stripe => Some(Stripe::start().await),
+            ProviderKind::Test => None,
+        };
+        variables.extend(stripe.iter().flat_map(Stripe::variables));
+        let launch = Launch { binary, variables };
+        let fleet = Fleet::start(launch, options.servers, &path).await?;
+        if let Some(stripe) = &mut stripe {
+            stripe.tell(fleet.endpoints());
+        }
+        let file = server::provider_file(&path);
+        let provider = stripe.map(|it| Provider::Stripe(Arc::new(it)));
         Ok(Self {
-            endpoint: server.endpoint(),
-            server: Some(server),
+            endpoints: fleet.endpoints(),
+            provider: provider.unwrap_or(Provider::Test(file)),
+            fleet: Some(fleet),
+            is_embedded: options.store == StoreKind::Embedded,
             data,
         })
+    }
+
+    /// Ends all servers by SIGKILL, and looks at what they leave on the disk. Returns what is wrong with it.
+    fn kill_and_verify(&mut self) -> anyhow::Result<Option<String>> {
+        let Some(fleet) = &mut self.fleet else {
+            return Ok(None);
+        };
+        fleet.kill()?;
+        if !self.is_embedded {
+            return Ok(None);
+        }
+        fleet.verify()
     }
 }
 
 async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow::Result<bool> {
-    let connections = wire::connections(&place.endpoint, options.connections)?;
+    let connections = wire::connections(&place.endpoints, options.connections)?;
     let bar = bar("preparing", "signing buyers up", options.buyers.into());
+    let hall = Hall {
+        connections: &connections,
+        provider: &place.provider,
+        deadline,
+    };
+    // First, since it has to lie idle for longest.
+    let left = match options.has_left_drop() {
+        true => Some(Crowd::left(options, &hall).await?),
+        false => None,
+    };
     let logins = prepare::buyers(options, &connections, &bar).await?;
-    let mut crowds = vec![Crowd::main(options, &connections, &logins, deadline).await?];
+    let mut crowds = vec![Crowd::main(options, &hall, &logins).await?];
     if options.side_buyers() > 0 {
-        crowds.push(Crowd::side(options, &connections, &logins, deadline).await?);
+        crowds.push(Crowd::side(options, &hall, &logins).await?);
+    }
+    if let Some(mut left) = left {
+        left.invite(options, &hall, &logins);
+        crowds.push(left);
     }
     bar.finish_with_message("all is ready");
 
-    let measured = open(options, &mut crowds, place.server.as_mut()).await?;
-    let bar = progress::bar("afterwards", "settling", 0);
-    let provider_file = match &place.server {
-        Some(server) => Some(server.provider_file()),
-        None => options.provider_file.clone(),
+    let meters = place.fleet.as_ref().map(|it| it.metrics_urls());
+    let meters = Meters::start(meters.unwrap_or_default());
+    let statements = match &place.fleet {
+        Some(fleet) if options.plain && options.store == StoreKind::Cql => {
+            Some(Statements::begin(fleet.metrics_urls()).await?)
+        }
+        Some(_) | None => None,
     };
-    let (settled, mut evidence) =
-        settle_and_gather(options, &mut crowds, provider_file.as_deref(), &bar).await?;
-    let mut stored_fault = None;
-    if let Some(server) = &mut place.server {
-        stored_fault = server.kill_and_verify()?;
+    let mut measured = open(options, &mut crowds, place.fleet.as_mut()).await?;
+    if let Some((statements, fleet)) = statements.zip(place.fleet.as_ref()) {
+        measured.asked = Some(statements.until_quiet(fleet).await?);
     }
-    // Read when nobody writes it any more.
-    let books = provider_file.as_deref().map(Books::read).transpose()?;
+    let bar = progress::bar("afterwards", "settling", 0);
+    let (settled, mut evidence) =
+        settle_and_gather(options, &mut crowds, place.fleet.as_mut(), &bar).await?;
+    let stored_fault = place.kill_and_verify()?;
+    // Read when nobody changes it any more.
+    let books = place.provider.books()?;
     for (crowd, evidence) in crowds.iter().zip(&mut evidence) {
         let payments = books
             .as_ref()
@@ -139,11 +209,15 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
     let mut verdict = Verdict::of_all(&evidence, stored_fault, books.as_ref(), options.is_paid());
     verdict.never_ended(&settled.open);
     let shops: Vec<&Shop> = crowds.iter().map(|crowd| &*crowd.shop).collect();
+    let outage = measured.fault.as_ref().zip(evidence.first());
+    let outage = outage.map(|(fault, evidence)| fault.outage(&evidence.sales_at()));
+    verdict.stalled = outage.as_ref().and_then(|it| it.complaint());
     let measured = Measured {
         settled_in: settled.took,
+        outage,
         ..measured
     };
-    report::print(options, &shops, &measured, &evidence, &verdict);
+    report::print(options, &shops, &measured, &meters, &evidence, &verdict);
     if !verdict.is_clean()
         && let Some(data) = place.data.take()
     {
@@ -156,7 +230,7 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
 async fn open(
     options: &Options,
     crowds: &mut [Crowd],
-    mut server: Option<&mut Server>,
+    mut fleet: Option<&mut Fleet>,
 ) -> anyhow::Result<Measured> {
     let expected: u64 = crowds.iter().map(Crowd::len).sum();
     let bar = bar("rush", "waiting for the opening", expected);
@@ -164,8 +238,8 @@ async fn open(
     let main = shops.first().context("no drop")?;
     let tasks: Vec<_> = crowds.iter_mut().map(|it| it.loose(options)).collect();
     sleep_until(main.opens_at).await;
-    if let Some(server) = &mut server {
-        server.reset_cpu();
+    if let Some(fleet) = &mut fleet {
+        fleet.reset_cpu();
     }
     let own_cpu = server::cpu_of("self");
     let buyers = async {
@@ -175,13 +249,19 @@ async fn open(
         });
         futures::future::join_all(through).await
     };
-    let kills = async {
-        match &mut server {
-            Some(server) if options.kill => kill(options, main, server).await,
-            Some(_) | None => Ok(Vec::new()),
+    let troubles = async {
+        let (mut kills, mut fault) = (Vec::new(), None);
+        if let Some(fleet) = &mut fleet {
+            if options.kill {
+                kills = kill(options, main, fleet).await?;
+            }
+            if let Some(command) = &options.at_half {
+                fault = Some(Fault::at_half(command, options, main, fleet).await?);
+            }
         }
+        anyhow::Ok((kills, fault))
     };
-    let cancels = shops.iter().filter(|shop| shop.is_cancelled).map(|shop| {
+    let cancels = shops.iter().filter(|shop| shop.is_cancelled()).map(|shop| {
         let buyers = options.side_buyers() as u64;
         // Every other unit at least is in an order of its own.
         creator::cancel_half_way(shop, buyers / 2, buyers)
@@ -196,11 +276,12 @@ async fn open(
         bar.set_position(expected);
         bar.finish_with_message(main.tally.line());
     };
-    let (buyers, kills, (), cancelled) =
-        tokio::join!(buyers, kills, show, futures::future::try_join_all(cancels));
-    cancelled?;
+    // An error of these ends the rush at once: buyers would wait for a server that does not come back.
+    let buyers = async { anyhow::Ok(tokio::join!(buyers, show)) };
+    let cancels = futures::future::try_join_all(cancels);
+    let ((buyers, ()), (kills, fault), _) = tokio::try_join!(buyers, troubles, cancels)?;
     let own_cpu = server::cpu_of("self").saturating_sub(own_cpu);
-    let server_cpu = server.map(|server| server.cpu());
+    let server_cpu = fleet.map(|fleet| fleet.cpu());
     let window = buyers.first().map(|(_, window)| *window);
     for (crowd, (buyers, _)) in crowds.iter_mut().zip(buyers) {
         crowd.buyers = buyers;
@@ -210,16 +291,19 @@ async fn open(
         settled_in: Duration::ZERO,
         server_cpu,
         own_cpu,
-        kills: kills?,
+        kills,
+        fault,
+        outage: None,
+        asked: None,
     })
 }
 
 /// Kills the server in the middle, again and again.
-async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Result<Vec<Kill>> {
+async fn kill(options: &Options, shop: &Shop, fleet: &mut Fleet) -> anyhow::Result<Vec<Kill>> {
     let buyers = u64::from(options.buyers);
     let (orders, through) = (&shop.tally.placed, &shop.tally.finished);
     let mut kills = Vec::new();
-    for percent in KILL_AT_PERCENT {
+    for (turn, percent) in KILL_AT_PERCENT.into_iter().enumerate() {
         let orders_due = options.expected_orders() * percent / 100;
         let through_due = buyers * percent / 100;
         let latest = Instant::now() + KILL_AFTER;
@@ -233,7 +317,7 @@ async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Re
             orders: orders.load(Relaxed),
             sending: buyers.saturating_sub(through.load(Relaxed)),
         });
-        server.kill_and_restart().await?;
+        fleet.kill_and_restart(turn).await?;
     }
     Ok(kills)
 }
@@ -242,7 +326,7 @@ async fn kill(options: &Options, shop: &Shop, server: &mut Server) -> anyhow::Re
 async fn settle_and_gather(
     options: &Options,
     crowds: &mut [Crowd],
-    provider_file: Option<&Path>,
+    mut fleet: Option<&mut Fleet>,
     bar: &ProgressBar,
 ) -> anyhow::Result<(Settled, Vec<Evidence>)> {
     for crowd in crowds.iter_mut() {
@@ -252,12 +336,19 @@ async fn settle_and_gather(
     for crowd in crowds.iter_mut() {
         returns.push(crowd.end_returns().await?);
     }
+    if let Some((command, fleet)) = options.at_end.as_ref().zip(fleet.as_mut()) {
+        bar.set_message("breaking something");
+        fault::at_end(command, fleet).await?;
+    }
     let shops: Vec<&Shop> = crowds.iter().map(|crowd| &*crowd.shop).collect();
     let settled = if options.plain {
         Settled::default()
     } else {
-        settle::wait(&shops, provider_file, bar).await?
+        settle::wait(&shops, bar).await?
     };
+    if let Some(fleet) = &mut fleet {
+        fleet.restart_killed(Restart::All).await?;
+    }
     let mut evidence = Vec::new();
     for (crowd, returns) in crowds.iter_mut().zip(returns) {
         let buyers = std::mem::take(&mut crowd.buyers);

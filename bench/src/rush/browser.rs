@@ -1,35 +1,34 @@
 //! A buyer's browser on a 3-D Secure page: plain HTTP, and a form's button.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use anyhow::{Context, ensure};
-use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
-use tokio::time::timeout;
+use anyhow::ensure;
+use http::{Request, StatusCode, Uri};
 
-/// A page, or the answer to a button, comes within this time.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(10);
-/// No page is larger.
-const PAGE_BYTES_MAX: usize = 64 * 1024;
+use super::{http::Http, stripe::Stripe};
 
 /// Opens pages.
 #[derive(Debug, Clone)]
-pub(crate) struct Browser(Client<HttpConnector, Empty<Bytes>>);
+pub(crate) struct Browser {
+    http: Http,
+    /// Its pages are not served: the fake is told.
+    stripe: Option<Arc<Stripe>>,
+}
 
 impl Browser {
     /// A browser without any page.
-    pub(crate) fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build_http())
+    pub(crate) fn new(stripe: Option<Arc<Stripe>>) -> Self {
+        let http = Http::new();
+        Self { http, stripe }
     }
 
     /// Opens a 3-D Secure page and presses "Approve" or "Decline", if the page still has them. May be repeated.
     pub(crate) async fn decide(&self, url: &str, approves: bool) -> anyhow::Result<()> {
-        let (status, page) = self.send(Method::GET, url.parse()?).await?;
+        if let Some(stripe) = &self.stripe {
+            stripe.decide(url, approves);
+            return Ok(());
+        }
+        let (status, page) = self.http.get(url.parse()?).await?;
         ensure!(status == StatusCode::OK, "the page answers {status}");
         let button = if approves { "/approve" } else { "/decline" };
         let mut texts = page.split('"');
@@ -38,32 +37,12 @@ impl Browser {
         };
         let mut action = url.parse::<Uri>()?.into_parts();
         action.path_and_query = Some(form.parse()?);
-        let (status, _) = self.send(Method::POST, Uri::from_parts(action)?).await?;
+        let button = Request::builder().uri(Uri::from_parts(action)?);
+        let (status, _) = self.http.post(button, "").await?;
         ensure!(
             status == StatusCode::SEE_OTHER,
             "the button answers {status}"
         );
         Ok(())
-    }
-
-    async fn send(&self, method: Method, uri: Uri) -> anyhow::Result<(StatusCode, String)> {
-        let request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .body(Empty::new())?;
-        let exchange = async {
-            let response = self.0.request(request).await?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), PAGE_BYTES_MAX);
-            let body = body
-                .collect()
-                .await
-                .map_err(|error| anyhow::anyhow!(error))?;
-            let page = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-            anyhow::Ok((status, page))
-        };
-        timeout(PAGE_TIMEOUT, exchange)
-            .await
-            .context("no page in time")?
     }
 }

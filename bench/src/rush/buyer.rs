@@ -19,15 +19,15 @@ use uuid::Uuid;
 use super::{
     notes::{Answer, Cancel, Placed, Purchase},
     persona::{Persona, draw_lines},
-    shop::Shop,
+    shop::{Fate, Shop},
     wallet::Wallet,
     wire::{self, CALL_TIMEOUT, Reply},
 };
 
 /// Tries for what is not open yet or sold out, or after a void request id; each with a new request id.
 const ATTEMPTS_MAX: u32 = 4;
-/// Buyers of the drop that will be cancelled come within so many milliseconds: it is half-way for a while.
-const ARRIVE_WITHIN: u64 = 4_000;
+/// One of so many buyers with an order sends the request once more, as an app does that was started anew.
+const ASKS_AGAIN_ONE_IN: u32 = 6;
 
 /// An account that can buy.
 #[derive(Debug, Clone)]
@@ -82,10 +82,14 @@ impl Buyer {
         };
         let opens_at = self.shop.opens_at;
         sleep_until(opens_at.checked_sub(early).unwrap_or(opens_at)).await;
-        if self.shop.is_cancelled {
-            sleep(self.millis(0..ARRIVE_WITHIN)).await;
+        let within = self.shop.arrive_within;
+        if self.shop.fate == Fate::IsLeft {
+            sleep(within).await;
+            self.order(vec![(0, 1)], Wallet::EMPTY).await;
+        } else {
+            sleep(within.mul_f64(self.rng.random())).await;
+            self.behave(persona).await;
         }
-        self.behave(persona).await;
         self.shop.tally.finished.fetch_add(1, Relaxed);
         self
     }
@@ -168,7 +172,25 @@ impl Buyer {
     /// Buys and pays.
     async fn buy(&mut self, lines: Vec<(usize, i32)>, wallet: Wallet) {
         self.order(lines, wallet).await;
+        self.perhaps_ask_again().await;
         self.check_out_last().await;
+    }
+
+    /// Sends the request of an order once more, as if for the first time, from another device.
+    async fn perhaps_ask_again(&mut self) {
+        if !self.rng.random_ratio(1, ASKS_AGAIN_ONE_IN) {
+            return;
+        }
+        let Some(mut purchase) = self.notes.pop_if(|purchase| purchase.order().is_some()) else {
+            return;
+        };
+        let mut again = Purchase {
+            sent: 0,
+            ..purchase.clone()
+        };
+        let answer = self.other_device().send(&mut again, CALL_TIMEOUT).await;
+        purchase.note_again(answer);
+        self.notes.push(purchase);
     }
 
     /// Orders. If the drop is not open yet, again when it is; if the request id is void, with a new one.
@@ -272,7 +294,7 @@ impl Buyer {
             return;
         };
         let shop = Arc::clone(&self.shop);
-        let client = &self.login.client;
+        let client = &self.any_device();
         purchase.cancel = Cancel::Open;
         let call = |_| {
             let mut request = Request::new(CancelOrderRequest {
@@ -289,7 +311,10 @@ impl Buyer {
             let reply = wire::repeat(&shop, &mut self.rng, &mut 0, CALL_TIMEOUT, call).await;
             purchase.cancel = match reply {
                 Reply::Done(..) => Cancel::Done,
-                Reply::Refused(..) => Cancel::Refused,
+                Reply::Refused(refused, _) => {
+                    purchase.note_refusal("CancelOrder", &refused.reason);
+                    Cancel::Refused
+                }
                 Reply::Unknown if Instant::now() < shop.deadline => continue,
                 Reply::Unknown => Cancel::Open,
             };
@@ -312,6 +337,15 @@ impl Buyer {
         Self::new(Arc::clone(&self.shop), login, 0, self.rng.random())
     }
 
+    /// This device or another one: buyers switch.
+    fn any_device(&mut self) -> Client {
+        if self.rng.random() {
+            self.other_device().login.client
+        } else {
+            self.login.client.clone()
+        }
+    }
+
     fn request(&self, purchase: &Purchase) -> PlaceOrderRequest {
         let line = |(item, quantity): &(usize, i32)| {
             let item_id = self
@@ -325,12 +359,13 @@ impl Buyer {
                 quantity: *quantity,
             }
         };
+        let token = |card| self.shop.provider.token(card).to_owned();
         PlaceOrderRequest {
             request_id: purchase.request_id.to_string(),
             drop_id: self.shop.drop_id.clone(),
             lines: purchase.lines.iter().map(line).collect(),
             expected_total: None,
-            payment_method: purchase.wallet.at_once.unwrap_or_default().to_owned(),
+            payment_method: purchase.wallet.at_once.map(token).unwrap_or_default(),
             retry_count: 0,
         }
     }

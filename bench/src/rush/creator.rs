@@ -17,8 +17,8 @@ use super::{buyer::Login, notes::Return, shop::Shop};
 
 /// Between two tries of a call, beyond those of the SDK.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
-/// The drop is cancelled this long after its opening at the latest.
-const CANCEL_AFTER: Duration = Duration::from_secs(5);
+/// The drop is cancelled this long after half of its buyers have come, at the latest.
+const CANCEL_AFTER: Duration = Duration::from_secs(3);
 
 /// Refunds every order that is returned, until nobody is left who could return one. Every other call is made twice with its request id.
 pub(crate) async fn refund_all(
@@ -52,7 +52,7 @@ pub(crate) async fn refund_all(
 
 /// Cancels a drop when half of its orders are placed, or half of its buyers are through.
 pub(crate) async fn cancel_half_way(shop: &Shop, orders: u64, buyers: u64) -> anyhow::Result<()> {
-    let latest = shop.opens_at + CANCEL_AFTER;
+    let latest = shop.opens_at + shop.arrive_within / 2 + CANCEL_AFTER;
     while shop.tally.placed.load(Relaxed) < orders / 2
         && shop.tally.finished.load(Relaxed) < buyers / 2
         && Instant::now() < latest

@@ -1,6 +1,9 @@
 //! A drop and all who want something of it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use livedrop::Client;
@@ -17,12 +20,32 @@ use super::{
     notes::Return,
     options::Options,
     prepare::{self, Offer},
-    shop::Shop,
+    provider::Provider,
+    shop::{Fate, Shop},
     tally::Tally,
 };
 
 /// Orders that wait for their refund at most: more than are ever returned.
 const RETURNS_MAX: usize = 100_000;
+
+/// Buyers of the drop that will be cancelled come within this time at least: it is half-way for a while.
+const SIDE_WITHIN: Duration = Duration::from_secs(4);
+
+/// A server forgets a ledger that nobody asks it for after a minute; but in the first minute after the opening its timer still does.
+const LEFT_FOR: Duration = Duration::from_secs(190);
+/// Buyers of the drop that is left alone.
+const LEFT_BUYERS: usize = 10;
+
+/// What all crowds share.
+#[derive(Debug)]
+pub(crate) struct Hall<'a> {
+    /// To all servers.
+    pub(crate) connections: &'a [Client],
+    /// Who takes the money.
+    pub(crate) provider: &'a Provider,
+    /// When everybody stops trying.
+    pub(crate) deadline: Instant,
+}
 
 /// A drop, its buyers and its creator.
 #[derive(Debug)]
@@ -39,20 +62,18 @@ impl Crowd {
     /// The drop of the rush, for all buyers.
     pub(crate) async fn main(
         options: &Options,
-        connections: &[Client],
+        hall: &Hall<'_>,
         logins: &[Login],
-        deadline: Instant,
     ) -> anyhow::Result<Self> {
         let offer = Offer::of(options);
-        Self::gather(options, offer, connections, logins, deadline, false).await
+        Self::gather(options, offer, hall, logins, Fate::Sells).await
     }
 
     /// The drop that is cancelled half-way, for some of them.
     pub(crate) async fn side(
         options: &Options,
-        connections: &[Client],
+        hall: &Hall<'_>,
         logins: &[Login],
-        deadline: Instant,
     ) -> anyhow::Result<Self> {
         let offer = Offer::of_side_drop(options);
         let some: Vec<Login> = logins
@@ -61,36 +82,62 @@ impl Crowd {
             .take(options.side_buyers())
             .cloned()
             .collect();
-        Self::gather(options, offer, connections, &some, deadline, true).await
+        Self::gather(options, offer, hall, &some, Fate::IsCancelled).await
+    }
+
+    /// The drop that only the last server hears of, when the others have long forgotten it; its holds have to end whatever becomes of that
+    /// server. Its buyers are still to be invited.
+    pub(crate) async fn left(options: &Options, hall: &Hall<'_>) -> anyhow::Result<Self> {
+        let offer = Offer::of_left_drop(LEFT_BUYERS);
+        Self::gather(options, offer, hall, &[], Fate::IsLeft).await
+    }
+
+    /// Invites buyers who are connected to the last server.
+    pub(crate) fn invite(&mut self, options: &Options, hall: &Hall<'_>, logins: &[Login]) {
+        let servers = usize::from(options.servers);
+        // Connections go to one server after the other, and logins to one connection after the other.
+        let of_last = |(number, _): &(usize, &Login)| {
+            let connection = number % hall.connections.len().max(1);
+            connection % servers == servers - 1
+        };
+        let some = logins.iter().enumerate().filter(of_last);
+        self.waiting = some.take(LEFT_BUYERS).map(|(_, it)| it.clone()).collect();
     }
 
     async fn gather(
         options: &Options,
         offer: Offer,
-        connections: &[Client],
+        hall: &Hall<'_>,
         logins: &[Login],
-        deadline: Instant,
-        is_cancelled: bool,
+        fate: Fate,
     ) -> anyhow::Result<Self> {
-        let first = connections.first().context("no connection")?;
+        let first = hall.connections.first().context("no connection")?;
         let creator = prepare::creator(first).await?;
         let (drop, items) = prepare::drop(options, &offer, &creator.client).await?;
         let (returns, wishes) = mpsc::channel(RETURNS_MAX);
         let drop_id = drop.drop_id.clone();
-        let refunds = creator::refund_all(drop_id, creator.clone(), deadline, wishes);
-        let returns = (!is_cancelled).then_some(returns);
+        let refunds = creator::refund_all(drop_id, creator.clone(), hall.deadline, wishes);
+        let returns = (fate == Fate::Sells).then_some(returns);
+        let arrive_within = match fate {
+            Fate::IsCancelled => options.arrive_within().max(SIDE_WITHIN),
+            Fate::Sells => options.arrive_within(),
+            Fate::IsLeft => LEFT_FOR,
+        };
         let shop = Shop {
             drop_id: drop.drop_id.clone(),
             creator,
             items,
             limit_per_buyer: options.limit_per_buyer(),
             is_paid: options.is_paid(),
-            is_cancelled,
+            fate,
+            arrive_within,
+            is_judged_by_rows: !options.plain,
+            provider: hall.provider.clone(),
             returns: Mutex::new(returns),
-            browser: Browser::new(),
-            connections: connections.to_vec(),
+            browser: Browser::new(hall.provider.stripe()),
+            connections: hall.connections.to_vec(),
             opens_at: prepare::opening(&drop)?,
-            deadline,
+            deadline: hall.deadline,
             gate: Semaphore::new(options.in_flight()),
             tally: Tally::new()?,
         };
@@ -111,7 +158,7 @@ impl Crowd {
     pub(crate) fn loose(&mut self, options: &Options) -> JoinSet<Buyer> {
         let mut tasks = JoinSet::new();
         // Who is in two crowds does not do the same in both.
-        let seed = options.seed ^ u64::from(self.shop.is_cancelled);
+        let seed = options.seed ^ u64::from(self.shop.is_cancelled());
         for (number, login) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
             let buyer = Buyer::new(Arc::clone(&self.shop), login, number, seed);
             if options.plain {

@@ -1,6 +1,6 @@
 //! After the rush: fetches what the verdict needs.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -48,10 +48,12 @@ pub(crate) async fn gather(
     bar.set_message("checking receipts");
     let receipts = Receipts::check(shop, &owned, &orders, &records).await;
     let listed = listed_orders(shop).await?;
+    bar.set_message("reading the buyers' lists");
+    let own_lists = own_lists(shop, &buyers, bar).await?;
     Ok(Evidence {
         items: shop.items.clone(),
         limit_per_buyer: shop.limit_per_buyer,
-        is_cancelled: shop.is_cancelled,
+        fate: shop.fate,
         records,
         chain_fault: chain.err().map(|fault| fault.to_string()),
         orders,
@@ -59,6 +61,7 @@ pub(crate) async fn gather(
             .into_iter()
             .map(|order| (order.order_id.clone(), order))
             .collect(),
+        own_lists,
         drop: newest_drop(shop, client).await?,
         receipt_faults: receipts.faults,
         sales: receipts.sales,
@@ -89,6 +92,35 @@ pub(crate) async fn listed_orders(shop: &Shop) -> anyhow::Result<Vec<Order>> {
         orders.extend(page);
     }
     Ok(orders)
+}
+
+/// The drop's orders as each buyer lists their own, with the account. `None` for a crowd that is there to measure speed.
+async fn own_lists(
+    shop: &Shop,
+    buyers: &[Buyer],
+    bar: &ProgressBar,
+) -> anyhow::Result<Option<HashMap<String, (String, Order)>>> {
+    if !shop.is_judged_by_rows {
+        return Ok(None);
+    }
+    // Who is twice in a crowd has one list.
+    let mut accounts: HashMap<&str, &Client> = HashMap::new();
+    for buyer in buyers {
+        accounts.insert(&buyer.login.account_id, &buyer.login.client);
+    }
+    bar.set_length(accounts.len() as u64);
+    bar.set_position(0);
+    let reads = accounts.into_iter().map(async |(account_id, client)| {
+        let (mut pages, mut orders) = (client.order_pages(), Vec::new());
+        while let Some(page) = pages.next().await.context("listing a buyer's orders")? {
+            let of_drop = page.into_iter().filter(|it| it.drop_id == shop.drop_id);
+            orders.extend(of_drop.map(|it| (it.order_id.clone(), (account_id.to_owned(), it))));
+        }
+        bar.inc(1);
+        anyhow::Ok(stream::iter(orders.into_iter().map(anyhow::Ok)))
+    });
+    let lists = stream::iter(reads).buffer_unordered(READS_IN_FLIGHT);
+    lists.try_flatten().try_collect().await.map(Some)
 }
 
 async fn newest_drop(shop: &Shop, client: &Client) -> anyhow::Result<Drop> {
@@ -218,6 +250,22 @@ async fn check_receipt(
         Some(Detail::Sold(sold)) => Ok(Some(sold.attempt)),
         Some(Detail::SoldLate(sold)) => Ok(Some(sold.attempt)),
         _ => Ok(None),
+    }
+}
+
+impl Evidence {
+    /// When each order was answered for the first time, after the opening; ascending.
+    pub(crate) fn sales_at(&self) -> Vec<Duration> {
+        let purchases = self.buyers.iter().flat_map(|(_, notes)| notes);
+        let placed = purchases.flat_map(|purchase| &purchase.placed);
+        let mut first: HashMap<&str, Duration> = HashMap::new();
+        for placed in placed {
+            let at = first.entry(&placed.order_id).or_insert(placed.at);
+            *at = placed.at.min(*at);
+        }
+        let mut times: Vec<Duration> = first.into_values().collect();
+        times.sort_unstable();
+        times
     }
 }
 

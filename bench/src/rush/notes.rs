@@ -32,6 +32,8 @@ pub(crate) struct Purchase {
     pub(crate) pays: Vec<Pay>,
     /// The buyer was told that it is paid.
     pub(crate) told_paid: bool,
+    /// What was said that can't be true of an order that was answered, such as that it is not known.
+    pub(crate) denials: Vec<String>,
 }
 
 /// One `PayOrder`: a request id and what was heard of it.
@@ -121,6 +123,7 @@ impl Purchase {
             cancel: Cancel::Never,
             pays: Vec::new(),
             told_paid: false,
+            denials: Vec::new(),
         }
     }
 
@@ -154,6 +157,25 @@ impl Purchase {
         // An order is an order, whatever became of its twin.
         self.is_open = is_open && self.placed.is_empty();
         self.was_open |= self.is_open;
+    }
+
+    /// Writes down what came of asking again for an order that was answered: it is an order for ever.
+    pub(crate) fn note_again(&mut self, answer: Answer) {
+        match answer {
+            Answer::Placed(placed) => self.placed.push(placed),
+            Answer::Refused(refused) => {
+                let denial = format!("the same request again was refused as {}", refused.reason);
+                self.denials.push(denial);
+            }
+            Answer::Unknown => {}
+        }
+    }
+
+    /// Writes down why a call on the order was refused: one of another server may not say that there is no such order.
+    pub(crate) fn note_refusal(&mut self, call: &str, reason: &str) {
+        if reason == "ORDER_NOT_FOUND" {
+            self.denials.push(format!("{call} was refused as {reason}"));
+        }
     }
 
     /// The order, if there is one.

@@ -2,7 +2,26 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+
+/// Where the started servers keep what must last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StoreKind {
+    /// In a file of the one server.
+    Embedded,
+    /// In the database at --cql, in a keyspace of the run.
+    Cql,
+}
+
+/// Who takes the money of the started servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProviderKind {
+    /// The test provider inside the one server.
+    Test,
+    /// A fake Stripe beside the servers.
+    Stripe,
+}
 
 /// Everything about one rush.
 #[derive(Debug, Args)]
@@ -22,6 +41,33 @@ pub(crate) struct Options {
     /// Kill the started server with SIGKILL three times, by about 20, 45 and 70 % of the orders, and start it again.
     #[arg(long, conflicts_with = "endpoint")]
     pub(crate) kill: bool,
+    /// Store of the started server.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "embedded",
+        conflicts_with = "endpoint"
+    )]
+    pub(crate) store: StoreKind,
+    /// Nodes of the database, as in 127.0.0.1:9042,127.0.0.2:9042; with two or more, each row is on up to three of them.
+    #[arg(long, value_name = "NODES", value_delimiter = ',')]
+    pub(crate) cql: Vec<String>,
+    /// Servers to start on one database; buyers are spread over them. Needs --store cql and --provider stripe.
+    #[arg(long, default_value_t = 1, conflicts_with = "endpoint", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) servers: u8,
+    /// Who takes the money.
+    #[arg(long, value_enum, default_value = "test", conflicts_with = "endpoint")]
+    pub(crate) provider: ProviderKind,
+    /// Buyers come within so many seconds after the opening, not all at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=600))]
+    pub(crate) arrive: u32,
+    /// Shell command that breaks something when half of the orders are placed; the fault lasts until it ends. Servers that it kills with
+    /// SIGKILL are started again. Finds $RUSH_SERVER_PIDS and $RUSH_SERVER_LOGS.
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["endpoint", "kill"])]
+    pub(crate) at_half: Option<String>,
+    /// The same when the last buyer is through, before the server has ended what is open.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "endpoint")]
+    pub(crate) at_end: Option<String>,
     /// Measure speed: each buyer holds one unit of a priced item and keeps it, nothing else.
     #[arg(long)]
     pub(crate) plain: bool,
@@ -55,6 +101,33 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Refuses what does not go together.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.stock >= self.items.into(),
+            "each item needs at least one unit"
+        );
+        let is_cql = self.store == StoreKind::Cql;
+        ensure!(
+            is_cql != self.cql.is_empty(),
+            "--store cql and --cql NODES belong together"
+        );
+        ensure!(
+            self.servers == 1 || is_cql,
+            "several servers need a database: --store cql --cql NODES"
+        );
+        ensure!(
+            self.servers == 1 || self.plain || self.provider == ProviderKind::Stripe,
+            "the test provider is inside one server: several need --provider stripe"
+        );
+        Ok(())
+    }
+
+    /// Within what time after the opening buyers come.
+    pub(crate) fn arrive_within(&self) -> Duration {
+        Duration::from_secs(self.arrive.into())
+    }
+
     /// Purchases in flight at most.
     pub(crate) fn in_flight(&self) -> usize {
         let default = if self.plain {
@@ -96,6 +169,11 @@ impl Options {
         } else {
             0
         }
+    }
+
+    /// Whether a drop is left to one server alone, which is broken at the end.
+    pub(crate) fn has_left_drop(&self) -> bool {
+        self.is_paid() && self.servers > 1 && self.at_end.is_some()
     }
 
     /// Units of each item.

@@ -12,16 +12,22 @@ use livedrop::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{buyer::Login, options::Options, shop::Item};
+use super::{
+    buyer::Login,
+    options::{Options, StoreKind},
+    shop::Item,
+};
 
-/// Sign-ups in flight: enough to share their fsyncs, few enough for any server.
+/// Sign-ups in flight: enough to share their fsyncs, few enough for any server; and for three nodes that have just started on one machine.
 const SIGN_UPS_IN_FLIGHT: usize = 128;
+const SIGN_UPS_IN_FLIGHT_CQL: usize = 16;
 /// What prices are in.
 pub(crate) const CURRENCY: &str = "EUR";
 /// Price of an item that is not free, in cents.
 const PRICE_MINOR: i64 = 1999;
-/// From scheduling to opening: all buyers stand ready by then.
+/// From scheduling to opening: all buyers stand ready by then. A database on the same machine makes the rest of the preparation slower.
 const LEAD: Duration = Duration::from_secs(3);
+const LEAD_CQL: Duration = Duration::from_secs(10);
 
 /// Signs all buyers up.
 pub(crate) async fn buyers(
@@ -43,8 +49,12 @@ pub(crate) async fn buyers(
                 bar.inc(1);
                 login
             });
+    let in_flight = match options.store {
+        StoreKind::Embedded => SIGN_UPS_IN_FLIGHT,
+        StoreKind::Cql => SIGN_UPS_IN_FLIGHT_CQL,
+    };
     stream::iter(sign_ups)
-        .buffered(SIGN_UPS_IN_FLIGHT)
+        .buffered(in_flight)
         .try_collect()
         .await
         .context("signing buyers up")
@@ -123,6 +133,14 @@ impl Offer {
         }
     }
 
+    /// The one that is left alone: a unit for each of its buyers.
+    pub(crate) fn of_left_drop(buyers: usize) -> Self {
+        Self {
+            stocks: vec![buyers as i64],
+            prices: vec![PRICE_MINOR],
+        }
+    }
+
     fn price(&self, item: usize) -> i64 {
         let price = self.prices.get(item).or(self.prices.last());
         price.copied().unwrap_or_default()
@@ -145,7 +163,11 @@ pub(crate) async fn drop(
         stock: *stock,
         limit_per_buyer: 0,
     };
-    let opens_at = SystemTime::now() + LEAD;
+    let lead = match options.store {
+        StoreKind::Embedded => LEAD,
+        StoreKind::Cql => LEAD_CQL,
+    };
+    let opens_at = SystemTime::now() + lead;
     let request = ScheduleDropRequest {
         title: "Rush".to_owned(),
         items: stocks.iter().enumerate().map(item).collect(),

@@ -1,22 +1,64 @@
-//! The test provider's own file: what was really captured and refunded. Read by the format that the provider documents, and by nothing of
-//! the server's code.
+//! The payment provider's own books: what was really captured and refunded. The test provider's file is read by the format that it
+//! documents, and by nothing of the server's code.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::wallet::LATE;
+use super::{
+    stripe::{self, Stripe},
+    wallet::LATE,
+};
+
+/// Who takes the money.
+#[derive(Debug, Clone)]
+pub(crate) enum Provider {
+    /// The servers' own, whose file is there.
+    Test(PathBuf),
+    /// The fake Stripe beside them.
+    Stripe(Arc<Stripe>),
+    /// That of a server elsewhere, whose books are not at hand.
+    Elsewhere,
+}
+
+impl Provider {
+    /// Its books as they stand; `None` if they are not at hand.
+    pub(crate) fn books(&self) -> anyhow::Result<Option<Books>> {
+        match self {
+            Self::Test(file) => Books::read(file).map(Some),
+            Self::Stripe(stripe) => Ok(Some(stripe.books())),
+            Self::Elsewhere => Ok(None),
+        }
+    }
+
+    /// What it calls a card of a wallet.
+    pub(crate) fn token(&self, card: &'static str) -> &'static str {
+        match self {
+            Self::Stripe(_) => stripe::method(card),
+            Self::Test(_) | Self::Elsewhere => card,
+        }
+    }
+
+    /// The fake.
+    pub(crate) fn stripe(&self) -> Option<Arc<Stripe>> {
+        match self {
+            Self::Stripe(stripe) => Some(Arc::clone(stripe)),
+            Self::Test(_) | Self::Elsewhere => None,
+        }
+    }
+}
 
 /// All payments that the provider has heard of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Books {
     /// By drop, then by order and attempt.
     pub(crate) drops: BTreeMap<String, BTreeMap<(String, i32), Payment>>,
-    /// Webhooks that nobody has taken yet.
+    /// What it will do or tell by itself: webhooks that nobody has taken, say.
     pub(crate) owed: BTreeSet<String>,
     /// Lines that can't be read.
     pub(crate) faults: Vec<String>,
@@ -62,7 +104,7 @@ impl Payment {
 
 impl Books {
     /// Reads the file, also while the provider writes it. Without a file nobody has paid.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+    fn read(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read(path) {
             Ok(bytes) => Ok(Self::parse(&bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),

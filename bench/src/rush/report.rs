@@ -1,17 +1,22 @@
 //! The numbers, as a table in sections.
 
+mod faults;
 mod payments;
+mod statements;
 
-use std::{collections::BTreeSet, fmt::Display, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{fmt::Display, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
 use livedrop::v1::OrderState;
 
 use super::{
     evidence::in_state,
+    fault::{Fault, Outage},
+    meters::Meters,
     notes::{Cancel, Purchase},
     options::Options,
     shop::Shop,
+    statements::Asked,
     verdict::{Evidence, Verdict},
     wire::count,
 };
@@ -35,6 +40,12 @@ pub(crate) struct Measured {
     pub(crate) own_cpu: Duration,
     /// Each time that the server was killed.
     pub(crate) kills: Vec<Kill>,
+    /// What was broken half-way.
+    pub(crate) fault: Option<Fault>,
+    /// What that meant for sales.
+    pub(crate) outage: Option<Outage>,
+    /// What a plain rush asked of the database.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// How far the rush was when the server was killed.
@@ -64,6 +75,7 @@ pub(crate) fn print(
     options: &Options,
     shops: &[&Shop],
     measured: &Measured,
+    meters: &Meters,
     all: &[Evidence],
     verdict: &Verdict,
 ) {
@@ -86,9 +98,11 @@ pub(crate) fn print(
     if options.is_paid() {
         report.payments();
         report.cancelled_drop();
+        report.left_drop();
         report.money(verdict);
     }
     report.kills();
+    report.faults(meters);
     report.speed();
     report.verdict(verdict);
     if let Some(column) = report.table.column_mut(1) {
@@ -101,10 +115,15 @@ pub(crate) fn print(
     if verdict.unsettled > 0 {
         println!("  {} requests have no answer", verdict.unsettled);
     }
+    if let Some(stalled) = &verdict.stalled {
+        println!("  {stalled}");
+    }
     let (oversold, doubled, lost) = (verdict.oversold, verdict.doubled, verdict.lost);
-    let money = verdict.money.word();
-    println!("verdict: oversold {oversold}, doubled {doubled}, lost {lost}, money {money}");
-    println!("{oversold}/{doubled}/{lost}/{money}");
+    let (money, rows) = (verdict.money.word(), verdict.rows_word());
+    println!(
+        "verdict: oversold {oversold}, doubled {doubled}, lost {lost}, money {money}, rows {rows}"
+    );
+    println!("{oversold}/{doubled}/{lost}/{money}/{rows}");
 }
 
 impl Report<'_> {
@@ -208,13 +227,7 @@ impl Report<'_> {
     }
 
     fn speed(&mut self) {
-        let mut seen = BTreeSet::new();
-        let orders = self.purchases.iter().filter_map(|it| it.order());
-        let mut holds: Vec<Duration> = orders
-            .filter(|placed| seen.insert(&placed.order_id))
-            .map(|placed| placed.at)
-            .collect();
-        holds.sort_unstable();
+        let holds = self.evidence.sales_at();
         let (measured, plain) = (self.measured, self.options.plain);
         let seconds = |span: Duration| format!("{:.2} s", span.as_secs_f64());
         let note = "no measure: buyers pause on purpose, see --plain";
@@ -257,6 +270,7 @@ impl Report<'_> {
         }
         let note = "CPU time per PlaceOrder";
         self.row("load generator", per(measured.own_cpu, tries), note);
+        self.statements(holds.len());
     }
 
     fn verdict(&mut self, verdict: &Verdict) {
@@ -271,6 +285,8 @@ impl Report<'_> {
         self.row("lost", verdict.lost, note);
         let note = "captured minus refunded against the orders paid, per order";
         self.row("money", verdict.money.word(), note);
+        let note = "of each order: the newest one, in both lists, read through them";
+        self.row("order rows", verdict.rows_word(), note);
     }
 }
 

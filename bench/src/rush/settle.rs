@@ -1,15 +1,15 @@
 //! After the rush: waits until the server has ended everything by itself, with no client asking for anything.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context;
 use indicatif::ProgressBar;
 use livedrop::v1::{LedgerEntryKind, LedgerRecord, Order, OrderState};
 use tokio::time::{Instant, sleep};
 
-use super::{evidence, provider::Books, shop::Shop};
+use super::{evidence, shop::Shop};
 
-/// Without the provider's file: nothing may change for so long. A failed payment that captures all the same does so after 3 s.
+/// Without the provider's books: nothing may change for so long. A failed payment that captures all the same does so after 3 s.
 const QUIET: Duration = Duration::from_secs(5);
 /// Longer than any hold, payment or repeated webhook needs here: what is open then never ends, and the verdict says so.
 const WAIT_MAX: Duration = Duration::from_secs(150);
@@ -26,15 +26,11 @@ pub(crate) struct Settled {
 }
 
 /// Waits, not for ever, until no order of these drops is open, no refund is on its way and the provider has nothing more to say.
-pub(crate) async fn wait(
-    shops: &[&Shop],
-    provider_file: Option<&Path>,
-    bar: &ProgressBar,
-) -> anyhow::Result<Settled> {
+pub(crate) async fn wait(shops: &[&Shop], bar: &ProgressBar) -> anyhow::Result<Settled> {
     let start = Instant::now();
     let mut settled = Settled::default();
     for shop in shops {
-        while let Some(open) = open(shop, provider_file).await? {
+        while let Some(open) = open(shop).await? {
             if start.elapsed() > WAIT_MAX {
                 settled.open.push(open);
                 break;
@@ -48,14 +44,14 @@ pub(crate) async fn wait(
 }
 
 /// What is not settled yet.
-async fn open(shop: &Shop, provider_file: Option<&Path>) -> anyhow::Result<Option<String>> {
+async fn open(shop: &Shop) -> anyhow::Result<Option<String>> {
     let orders = evidence::listed_orders(shop).await?;
     let open = orders.iter().filter(|order| is_open(order)).count();
     if open > 0 {
         return Ok(Some(format!("{open} orders are open")));
     }
-    let books = provider_file.map(Books::read).transpose()?;
-    if books.is_some_and(|books| !books.is_quiet()) {
+    let books = shop.provider.books()?;
+    if books.as_ref().is_some_and(|books| !books.is_quiet()) {
         return Ok(Some("the provider goes on".to_owned()));
     }
     let records = evidence::records(shop).await?;
@@ -64,7 +60,7 @@ async fn open(shop: &Shop, provider_file: Option<&Path>) -> anyhow::Result<Optio
     if refunds > 0 {
         return Ok(Some(format!("{refunds} refunds are open")));
     }
-    if provider_file.is_none() {
+    if books.is_none() {
         sleep(QUIET).await;
     }
     // What the provider said last may have changed an order after it was listed.

@@ -1,6 +1,9 @@
 //! The drop that all buyers rush to, and what they share.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use livedrop::Client;
 use tokio::{
@@ -8,7 +11,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{browser::Browser, buyer::Login, notes::Return, tally::Tally};
+use super::{browser::Browser, buyer::Login, notes::Return, provider::Provider, tally::Tally};
 
 /// One item.
 #[derive(Debug, Clone)]
@@ -19,6 +22,17 @@ pub(crate) struct Item {
     pub(crate) stock: i64,
     /// Price in cents; what is free is sold at once.
     pub(crate) price_minor: i64,
+}
+
+/// What becomes of a drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It sells.
+    Sells,
+    /// Its creator cancels it half-way.
+    IsCancelled,
+    /// Its buyers come to one server when the others have forgotten it, and never come back.
+    IsLeft,
 }
 
 /// Everything that buyers share.
@@ -36,9 +50,15 @@ pub(crate) struct Shop {
     pub(crate) connections: Vec<Client>,
     /// Buyers pay for what costs something.
     pub(crate) is_paid: bool,
-    /// Its creator cancels it half-way; its buyers come one after the other.
-    pub(crate) is_cancelled: bool,
-    /// Orders to give the money back for; `None` in a drop that is cancelled, and at the end.
+    /// What becomes of it.
+    pub(crate) fate: Fate,
+    /// Its buyers come within this time after the opening.
+    pub(crate) arrive_within: Duration,
+    /// The buyers' own lists are read in the end too: not where thousands come to measure speed.
+    pub(crate) is_judged_by_rows: bool,
+    /// Who takes the money.
+    pub(crate) provider: Provider,
+    /// Orders to give the money back for; `None` in a drop that does not sell, and at the end.
     pub(crate) returns: Mutex<Option<mpsc::Sender<Return>>>,
     /// Opens pages.
     pub(crate) browser: Browser,
@@ -53,6 +73,11 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
+    /// Its creator cancels it half-way.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.fate == Fate::IsCancelled
+    }
+
     /// Asks the creator for an order's money.
     pub(crate) fn give_back(&self, order: Return) {
         let returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);

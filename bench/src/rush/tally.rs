@@ -26,6 +26,8 @@ pub(crate) struct Tally {
     pub(crate) refused: AtomicU64,
     /// Further tries of the same request.
     pub(crate) retries: AtomicU64,
+    /// Tries that were not answered, or with UNAVAILABLE.
+    pub(crate) unanswered: AtomicU64,
     /// `PlaceOrder` that does not pay.
     place: Latency,
     /// `PlaceOrder` that pays too, and waits for it.
@@ -62,6 +64,7 @@ impl Tally {
             sold: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
             place: Latency::new()?,
             place_and_pay: Latency::new()?,
             pay: Latency::new()?,

@@ -6,6 +6,7 @@ mod answers;
 mod entries;
 mod money;
 mod recount;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,7 @@ use livedrop::v1::{Drop, LedgerRecord, Order};
 use super::{
     notes::{Purchase, Return},
     provider::{Books, Payment},
-    shop::Item,
+    shop::{Fate, Item},
 };
 
 /// Findings that are told; their number is never cut.
@@ -35,12 +36,14 @@ pub(crate) struct Evidence {
     pub(crate) records: Vec<LedgerRecord>,
     /// What is wrong with its chain of hashes.
     pub(crate) chain_fault: Option<String>,
-    /// The creator cancelled the drop half-way.
-    pub(crate) is_cancelled: bool,
+    /// What became of the drop.
+    pub(crate) fate: Fate,
     /// Every order that a buyer was told of, as `GetOrder` has it.
     pub(crate) orders: HashMap<String, Order>,
     /// Every order of the drop, as its creator lists it.
     pub(crate) listed: HashMap<String, Order>,
+    /// The drop's orders as each account lists its own, with the account; `None` if the lists were not read.
+    pub(crate) own_lists: Option<HashMap<String, (String, Order)>>,
     /// The drop, as `GetDrop` has it.
     pub(crate) drop: Drop,
     /// Receipts that failed.
@@ -49,7 +52,7 @@ pub(crate) struct Evidence {
     pub(crate) sales: HashMap<String, i32>,
     /// What buyers wanted their money back for.
     pub(crate) returns: Vec<Return>,
-    /// What the provider's own file says, by order and attempt; `None` if it is not at hand.
+    /// What the provider's own books say, by order and attempt; `None` if it is not at hand.
     pub(crate) payments: Option<BTreeMap<(String, i32), Payment>>,
 }
 
@@ -64,6 +67,12 @@ pub(crate) struct Verdict {
     pub(crate) lost: i64,
     /// Requests whose outcome is still unknown.
     pub(crate) unsettled: i64,
+    /// Rows of orders that are missing or old.
+    pub(crate) rows_wrong: i64,
+    /// Whether all rows were read.
+    pub(crate) rows_checked: bool,
+    /// Sales did not go on in time after a fault.
+    pub(crate) stalled: Option<String>,
     /// The first findings, for people.
     pub(crate) findings: Vec<String>,
     /// The money.
@@ -88,10 +97,10 @@ pub(crate) struct Money {
 /// What the orders' money was held against.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MoneySource {
-    /// The provider's own file.
+    /// The provider's own books.
     #[default]
-    ProviderFile,
-    /// Nothing: the file is not at hand, though buyers have paid.
+    ProviderBooks,
+    /// Nothing: they are not at hand, though buyers have paid.
     NotChecked,
     /// Nothing: nobody paid, and nobody was meant to.
     NothingToPay,
@@ -102,7 +111,7 @@ impl Money {
     pub(crate) fn word(&self) -> &'static str {
         match self.source {
             _ if !self.differences.is_empty() => "NOT EQUAL",
-            MoneySource::ProviderFile => "equal",
+            MoneySource::ProviderBooks => "equal",
             MoneySource::NotChecked => "not checked",
             MoneySource::NothingToPay => "nothing to pay",
         }
@@ -117,7 +126,8 @@ impl Verdict {
         verdict.check_notes(evidence);
         verdict.check_entries(evidence);
         verdict.check_units(evidence, &counts);
-        verdict.check_list(evidence);
+        verdict.check_rows(evidence);
+        verdict.check_returns(evidence);
         verdict.check_money(evidence);
         if let Some(fault) = &evidence.chain_fault {
             verdict.lose(1, || format!("the ledger: {fault}"));
@@ -135,12 +145,17 @@ impl Verdict {
         books: Option<&Books>,
         is_paid: bool,
     ) -> Self {
-        let mut all = Self::default();
+        let mut all = Self {
+            rows_checked: true,
+            ..Self::default()
+        };
         for verdict in evidence.iter().map(Self::of) {
             all.oversold += verdict.oversold;
             all.doubled += verdict.doubled;
             all.lost += verdict.lost;
             all.unsettled += verdict.unsettled;
+            all.rows_wrong += verdict.rows_wrong;
+            all.rows_checked &= verdict.rows_checked;
             for finding in verdict.findings {
                 all.tell(|| finding);
             }
@@ -153,11 +168,11 @@ impl Verdict {
             all.lose(1, || format!("the ledger on disk: {fault}"));
         }
         let faults = books.into_iter().flat_map(|books| &books.faults);
-        let faults = faults.map(|fault| format!("the provider's file: {fault}"));
+        let faults = faults.map(|fault| format!("the provider's books: {fault}"));
         all.money.differences.extend(faults);
         all.money.source = match books {
             _ if !is_paid => MoneySource::NothingToPay,
-            Some(_) => MoneySource::ProviderFile,
+            Some(_) => MoneySource::ProviderBooks,
             None => MoneySource::NotChecked,
         };
         all
@@ -170,9 +185,20 @@ impl Verdict {
         }
     }
 
+    /// The last word about order rows.
+    pub(crate) fn rows_word(&self) -> &'static str {
+        match (self.rows_wrong, self.rows_checked) {
+            (1.., _) => "NOT COMPLETE",
+            (_, true) => "complete",
+            (_, false) => "not checked",
+        }
+    }
+
     /// Whether nothing is wrong, and all was checked.
     pub(crate) fn is_clean(&self) -> bool {
         (self.oversold, self.doubled, self.lost, self.unsettled) == (0, 0, 0, 0)
+            && self.rows_wrong == 0
+            && self.stalled.is_none()
             && self.money.differences.is_empty()
             && self.money.source != MoneySource::NotChecked
     }
@@ -185,6 +211,11 @@ impl Verdict {
 
     fn lose(&mut self, count: i64, finding: impl FnOnce() -> String) {
         self.lost += count;
+        self.tell(finding);
+    }
+
+    fn miss_row(&mut self, finding: impl FnOnce() -> String) {
+        self.rows_wrong += 1;
         self.tell(finding);
     }
 

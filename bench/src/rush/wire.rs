@@ -93,6 +93,9 @@ pub(crate) async fn repeat<T, F: Future<Output = Result<Response<T>, Status>>>(
             Ok(Ok(response)) => return Reply::Done(response.into_inner(), start.elapsed()),
             Ok(Err(status)) => Failure::of(&status),
         };
+        if matches!(failure, Failure::Unknown(_)) {
+            shop.tally.unanswered.fetch_add(1, Relaxed);
+        }
         let Some(pause) = failure.pause(tried, rng) else {
             let Failure::Refused(reason) = failure else {
                 return Reply::Unknown;
@@ -109,13 +112,17 @@ pub(crate) async fn repeat<T, F: Future<Output = Result<Response<T>, Status>>>(
     Reply::Unknown
 }
 
-/// Opens the connections that all buyers share. Each connects at its first call, and again when it breaks.
-pub(crate) fn connections(endpoint: &str, count: u16) -> anyhow::Result<Vec<Client>> {
+/// Opens the connections that all buyers share, to one endpoint after the other. Each connects at its first call, and again when it breaks.
+pub(crate) fn connections(endpoints: &[String], count: u16) -> anyhow::Result<Vec<Client>> {
     let retry = RetryPolicy::default().attempts(20).without_budget();
-    let builder = Client::builder(endpoint)
-        .retry(retry)
-        .operation_timeout(Duration::from_secs(60));
-    (0..count).map(|_| Ok(builder.clone().build()?)).collect()
+    let connect = |endpoint: &String| {
+        let builder = Client::builder(endpoint.as_str())
+            .retry(retry.clone())
+            .operation_timeout(Duration::from_secs(60));
+        Ok(builder.build()?)
+    };
+    let endpoints = endpoints.iter().cycle();
+    endpoints.take(count.into()).map(connect).collect()
 }
 
 /// Whether a Live Drop server answers at all. A malformed request costs it nothing.

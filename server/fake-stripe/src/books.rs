@@ -18,6 +18,25 @@ pub struct Books {
     pub refunded: i64,
 }
 
+/// All that became of an attempt, intent by intent and refund by refund: a second charge does not hide in a sum.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Movements {
+    /// Its metadata, as the product set it.
+    pub drop_id: String,
+    /// The same.
+    pub order_id: String,
+    /// The same.
+    pub attempt: i32,
+    /// In lower case, of all that was captured.
+    pub currencies: BTreeSet<String>,
+    /// Each capture, in Stripe's unit.
+    pub captures: Vec<i64>,
+    /// Each refund that did not fail.
+    pub refunds: Vec<i64>,
+    /// Something of it will happen by itself: see [`crate::FakeStripe::pass_time`].
+    pub is_waiting: bool,
+}
+
 /// What an idempotency key was used for.
 #[derive(Debug)]
 pub(crate) struct Used {
@@ -71,6 +90,28 @@ impl Account {
                 }
             }
         }
+    }
+
+    pub(crate) fn movements(&self) -> Vec<Movements> {
+        let mut attempts: BTreeMap<(String, i32), Movements> = BTreeMap::new();
+        for intent in &self.intents {
+            let text = |name: &str| intent.metadata.get(name).cloned().unwrap_or_default();
+            let (order_id, attempt) = (text("order_id"), text("attempt").parse().unwrap());
+            let of_it = attempts.entry((order_id.clone(), attempt)).or_default();
+            (of_it.order_id, of_it.attempt) = (order_id, attempt);
+            of_it.drop_id = text("drop_id");
+            if intent.captured > 0 {
+                of_it.currencies.insert(intent.currency.clone());
+                of_it.captures.push(intent.captured);
+            }
+            of_it.is_waiting |= intent.captures_by_itself();
+            let refunds = self.refunds.iter().filter(|it| it.intent == intent.id);
+            for refund in refunds.filter(|it| it.status != "failed") {
+                of_it.refunds.push(refund.amount);
+                of_it.is_waiting |= refund.status == "pending";
+            }
+        }
+        attempts.into_values().collect()
     }
 
     pub(crate) fn books(&self, order_id: &str, attempt: i32) -> Books {

@@ -1,11 +1,11 @@
-//! A Stripe for tests, in the test's process: real state behind the part of the API that the product uses. It is as strict as Stripe
-//! (authentication, content type, unknown parameters, idempotency keys), and can lose answers, fail, hang, and decline on demand.
+//! A Stripe for tests and for the rush, in their process: real state behind the part of the API that the product uses. It is as strict as
+//! Stripe (authentication, content type, unknown parameters, idempotency keys), and can lose answers, fail, hang, and decline on demand.
 //!
 //! It promises no more than Stripe does; `server/tests/stripe_mock` holds the same requests against Stripe's own description.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "tests are its only users: they fail by panicking"
+    reason = "tests and measurements are its only users: they fail by panicking"
 )]
 
 mod books;
@@ -17,7 +17,7 @@ mod reply;
 mod serve;
 mod trouble;
 
-pub use books::Books;
+pub use books::{Books, Movements};
 pub use events::Message;
 pub use serve::{FakeStripe, Recorded};
 pub use trouble::Trouble;

@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, task::AbortHandle};
 
 use crate::{
     SECRET_KEY,
-    books::{Account, Books, Used},
+    books::{Account, Books, Movements, Used},
     events::Message,
     form::Form,
     method,
@@ -113,6 +113,12 @@ impl FakeStripe {
         self.account.lock().books(order_id, attempt)
     }
 
+    /// What became of every attempt that it has heard of.
+    #[must_use]
+    pub fn movements(&self) -> Vec<Movements> {
+        self.account.lock().movements()
+    }
+
     /// An operator gives a part of an attempt's capture back by hand.
     pub fn refund_by_hand(&self, order_id: &str, attempt: i32, amount: i64) {
         let mut account = self.account.lock();
@@ -133,6 +139,14 @@ impl FakeStripe {
         let account = self.account.lock();
         let of_it = account.messages.iter().filter(|(about, _)| is(about));
         of_it.map(|(_, message)| message.clone()).collect()
+    }
+
+    /// All messages but the first `count`, oldest first.
+    #[must_use]
+    pub fn messages_after(&self, count: usize) -> Vec<Message> {
+        let account = self.account.lock();
+        let later = account.messages.iter().skip(count);
+        later.map(|(_, message)| message.clone()).collect()
     }
 
     /// All requests so far.

@@ -223,10 +223,13 @@ impl PaymentRunner {
     /// If it could not be found out; a webhook is then sent again.
     pub async fn look(&self, id: AttemptId) -> Result<(), LookError> {
         let view = self.attempt(id).await?;
-        if view.attempt.state == AttemptState::Failed {
+        let mut known = if view.attempt.state == AttemptState::Failed {
             self.look_for_late_capture(id, &view).await?;
-        }
-        let mut known = None;
+            None
+        } else {
+            // Not read again: an attempt that failed meanwhile would be left alone, whatever it has captured.
+            Some(view)
+        };
         // A payment may have to be confirmed, and what it captured to go back: three steps at most.
         for _ in 0..3 {
             match self.step(id, known.take()).await? {

@@ -127,10 +127,10 @@ impl Buyer {
             request_id: self.request_id().to_string(),
             drop_id: shop.drop_id.clone(),
             order_id: order_id.to_owned(),
-            payment_method: token.to_owned(),
+            payment_method: shop.provider.token(token).to_owned(),
             retry_count: 0,
         };
-        let client = &self.login.client;
+        let client = &self.any_device();
         let mut pay = Pay {
             token,
             is_open: true,
@@ -157,6 +157,7 @@ impl Buyer {
                 }
                 Reply::Refused(refused, _) => {
                     pay.is_open = false;
+                    purchase.note_refusal("PayOrder", &refused.reason);
                     pay.refused = Some(refused);
                 }
                 // Sent again: a buyer does not leave a payment alone.

@@ -5,6 +5,7 @@ use livedrop::v1::{LedgerEntryKind, OrderState};
 use super::Report;
 use crate::rush::{
     evidence::in_state,
+    shop::Fate,
     verdict::{Evidence, MoneySource, Verdict},
     wallet,
     wire::count,
@@ -55,7 +56,7 @@ impl Report<'_> {
     /// The drop that was cancelled half-way.
     pub(super) fn cancelled_drop(&mut self) {
         let all = self.all;
-        for evidence in all.iter().filter(|it| it.is_cancelled) {
+        for evidence in all.iter().filter(|it| it.fate == Fate::IsCancelled) {
             self.section("Cancelled half-way", "a smaller drop of the same buyers");
             self.row("buyers", evidence.buyers.len(), "");
             let notes = evidence.buyers.iter().flat_map(|(_, notes)| notes);
@@ -76,13 +77,24 @@ impl Report<'_> {
         }
     }
 
+    /// The drop that nobody comes back to.
+    pub(super) fn left_drop(&mut self) {
+        let all = self.all;
+        for evidence in all.iter().filter(|it| it.fate == Fate::IsLeft) {
+            self.section("Left alone", "a drop that only the last server heard of");
+            let expired = in_state(evidence, OrderState::Expired);
+            let note = format!("{expired} of them expired");
+            self.row("orders", evidence.orders.len(), note);
+        }
+    }
+
     /// What the provider took, gave back and keeps.
     pub(super) fn money(&mut self, verdict: &Verdict) {
         let euros = |cents: i64| format!("{:.2} EUR", cents as f64 / 100.0);
         let money = &verdict.money;
         self.section("Money", "of all drops");
-        if money.source == MoneySource::ProviderFile {
-            let note = "by the provider's own file";
+        if money.source == MoneySource::ProviderBooks {
+            let note = "by the provider's own books";
             self.row("captured", euros(money.captured), note);
             self.row("refunded", euros(money.refunded), note);
             self.row("kept", euros(money.captured - money.refunded), note);

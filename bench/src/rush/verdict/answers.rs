@@ -8,7 +8,7 @@ use prost_types::Timestamp;
 use super::{Evidence, Verdict};
 use crate::rush::{
     notes::{Cancel, Purchase},
-    shop::total,
+    shop::{Fate, total},
     wallet::LATE,
 };
 
@@ -40,6 +40,9 @@ impl Verdict {
                             purchase.request_id
                         )
                     });
+                }
+                for denial in &purchase.denials {
+                    self.lose(1, || format!("order {order_ids:?}: {denial}"));
                 }
                 for order_id in order_ids {
                     if owners.insert(order_id, purchase).is_some() {
@@ -79,19 +82,8 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// What was promised to the creator: every order is listed as it is, and what is returned is refunded.
-    pub(super) fn check_list(&mut self, evidence: &Evidence) {
-        for (order_id, order) in &evidence.orders {
-            if evidence.listed.get(order_id) != Some(&for_creator(order)) {
-                self.lose(1, || format!("order {order_id} is not listed as it is"));
-            }
-        }
-        let strangers = evidence.listed.len() as i64 - evidence.orders.len() as i64;
-        if strangers > 0 {
-            self.double(strangers, || {
-                format!("{strangers} listed orders belong to no answer")
-            });
-        }
+    /// What was promised to the creator: what is returned is refunded.
+    pub(super) fn check_returns(&mut self, evidence: &Evidence) {
         for it in &evidence.returns {
             let state = evidence.orders.get(&it.order_id).map(Order::state);
             if it.refused.is_some() || state != Some(OrderState::Refunded) {
@@ -100,14 +92,6 @@ impl Verdict {
                 });
             }
         }
-    }
-}
-
-/// The order without what is for its buyer alone.
-fn for_creator(order: &Order) -> Order {
-    Order {
-        action_url: String::new(),
-        ..order.clone()
     }
 }
 
@@ -124,7 +108,8 @@ fn contradiction(
     let returns = &evidence.returns;
     let is_returned = returns.iter().any(|it| it.order_id == order.order_id);
     let total = total(&evidence.items, &purchase.lines);
-    if has_right_state(order, purchase, total, is_returned, evidence.is_cancelled) {
+    let is_cancelled = evidence.fate == Fate::IsCancelled;
+    if has_right_state(order, purchase, total, is_returned, is_cancelled) {
         return None;
     }
     let told: BTreeSet<&str> = purchase

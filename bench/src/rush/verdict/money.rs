@@ -1,4 +1,4 @@
-//! Money: what the provider's own file says of each order, against what the ledger says the order is.
+//! Money: what the provider's own books say of each order, against what the ledger says the order is.
 
 use std::collections::{BTreeMap, BTreeSet};
 

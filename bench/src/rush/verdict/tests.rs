@@ -9,7 +9,8 @@ use livedrop::v1::{Drop, LedgerEntryKind, LedgerRecord, Order, OrderState};
 
 use super::{recount::Units, *};
 use crate::rush::{
-    notes::{Cancel, Pay, Placed, Refused},
+    notes::{Answer, Cancel, Pay, Placed, Refused},
+    shop::Fate,
     wallet::{OK, Wallet},
 };
 
@@ -153,8 +154,9 @@ fn clean() -> Evidence {
     Evidence {
         items: items(),
         limit_per_buyer: 2,
-        is_cancelled: false,
+        fate: Fate::Sells,
         listed: orders.clone(),
+        own_lists: Some(own_lists(&orders)),
         sales: HashMap::new(),
         returns: Vec::new(),
         payments: Some(BTreeMap::new()),
@@ -207,9 +209,28 @@ fn judge(change: impl FnOnce(&mut Evidence)) -> Verdict {
     Verdict::of(&evidence)
 }
 
+fn own_lists(orders: &HashMap<String, Order>) -> HashMap<String, (String, Order)> {
+    let own =
+        |(id, order): (&String, &Order)| (id.clone(), (order.buyer_id.clone(), order.clone()));
+    orders.iter().map(own).collect()
+}
+
+/// As if there had never been such an order, but for the ledger.
+fn forget(evidence: &mut Evidence, id: &str) {
+    evidence.orders.remove(id);
+    evidence.listed.remove(id);
+    evidence.own_lists.as_mut().unwrap().remove(id);
+}
+
 #[test]
 fn a_clean_rush_is_clean() {
-    assert_eq!(judge(|_| {}), Verdict::default());
+    let verdict = judge(|_| {});
+    let clean = Verdict {
+        rows_checked: true,
+        ..Verdict::default()
+    };
+    assert_eq!(verdict, clean);
+    assert!(verdict.is_clean());
 }
 
 #[test]
@@ -247,8 +268,7 @@ fn a_second_order_is_doubled() {
     assert!(two_answers.doubled > 0, "{two_answers:?}");
     let stranger = judge(|evidence| {
         evidence.buyers.pop();
-        evidence.orders.remove("c");
-        evidence.listed.remove("c");
+        forget(evidence, "c");
     });
     assert_eq!(stranger.doubled, 1, "{stranger:?}");
     let listed = judge(|evidence| {
@@ -305,11 +325,15 @@ fn what_contradicts_an_answer_is_lost() {
         ("chain broken", |evidence| {
             evidence.chain_fault = Some("record 2: hash".into())
         }),
-        ("not listed", |evidence| drop(evidence.listed.remove("a"))),
-        ("listed as another", |evidence| {
-            evidence
-                .listed
-                .extend([order("a", "ann", (0, 2), OrderState::Paid)])
+        ("denied later", |evidence| {
+            let again = Refused {
+                reason: "SOLD_OUT".into(),
+                is_promise: false,
+            };
+            evidence.buyers[0].1[0].note_again(Answer::Refused(again));
+        }),
+        ("unknown to another server", |evidence| {
+            evidence.buyers[0].1[0].note_refusal("CancelOrder", "ORDER_NOT_FOUND");
         }),
         ("totals wrong", |evidence| evidence.records[3].sold = 2),
     ];
@@ -320,6 +344,43 @@ fn what_contradicts_an_answer_is_lost() {
             "{name}: {verdict:?}"
         );
     }
+}
+
+#[test]
+fn a_row_that_is_missing_or_old_is_told() {
+    type Change = fn(&mut Evidence);
+    let wrong: [(&str, Change); 5] = [
+        ("not in the drop's list", |it| drop(it.listed.remove("a"))),
+        ("old in the drop's list", |it| {
+            it.listed.get_mut("a").unwrap().seq = -1;
+        }),
+        ("not in the buyer's list", |it| {
+            drop(it.own_lists.as_mut().unwrap().remove("a"));
+        }),
+        ("old in the buyer's list", |it| {
+            own_row(it).1.set_state(OrderState::Expired);
+        }),
+        ("in another buyer's list", |it| own_row(it).0 = "bob".into()),
+    ];
+    for (name, change) in wrong {
+        let verdict = judge(change);
+        assert_eq!(verdict.rows_wrong, 1, "{name}: {verdict:?}");
+        assert_eq!(verdict.rows_word(), "NOT COMPLETE", "{name}");
+        assert!(!verdict.is_clean(), "{name}");
+    }
+    let unread = judge(|it| it.own_lists = None);
+    assert_eq!(unread.rows_word(), "not checked");
+}
+
+fn own_row(evidence: &mut Evidence) -> &mut (String, Order) {
+    evidence.own_lists.as_mut().unwrap().get_mut("a").unwrap()
+}
+
+#[test]
+fn sales_that_stall_are_not_clean() {
+    let mut verdict = judge(|_| {});
+    verdict.stalled = Some("nothing was sold after the fault".into());
+    assert!(!verdict.is_clean());
 }
 
 #[test]

@@ -24,15 +24,15 @@ use crate::{
     env::SharedEnv,
     jobs,
     ledger::{
-        Answer, AttemptId, Command, Method, PayBy, Refusal,
+        Answer, AttemptId, Command, Method, PayBy, Refusal, Report,
         testing::{
             EPOCH, Process, SimEnv, World, buyer_id, call, cancel_drop, drop_id, order_id, place,
             request_id, terms,
         },
     },
     payments::{
-        AttemptKey, Charge, Payment, Provider, ProviderError, Providers, Refund, RefundStatus,
-        WebhookError, WebhookEvent, test::TestProvider,
+        AttemptKey, Charge, Payment, PaymentStatus, Provider, ProviderError, Providers, Refund,
+        RefundStatus, WebhookError, WebhookEvent, test::TestProvider,
     },
     store::faulty::FaultPlan,
 };
@@ -230,22 +230,26 @@ async fn a_payment_that_was_captured_before_a_crash_is_not_taken_twice() {
     let mut shop = Shop::open().await;
     let order = shop.buy(1, 1, "pm_test_unknown").await;
     // The provider captures, its answer is lost, and so is the process.
-    let key = super::key(attempt(order));
-    let charge = Charge {
-        key,
-        buyer_id: buyer_id(1),
-        amount: crate::domain::Money {
-            currency: "EUR".parse().unwrap(),
-            amount_minor: 500,
-        },
-        method: "pm_test_unknown".parse().unwrap(),
-        started_at: EPOCH,
-    };
+    let charge = charge(order, "pm_test_unknown");
     shop.line.inner.start(&charge).await.unwrap_err();
     shop.restart(2).await;
     seconds(5).await;
     assert_eq!(shop.state(order).await, PAID);
     assert_eq!(shop.money(order), (500, 0));
+}
+
+/// What the runner sends.
+fn charge(order_id: OrderId, method: &str) -> Charge {
+    Charge {
+        key: super::key(attempt(order_id)),
+        buyer_id: buyer_id(1),
+        amount: crate::domain::Money {
+            currency: "EUR".parse().unwrap(),
+            amount_minor: 500,
+        },
+        method: method.parse().unwrap(),
+        started_at: EPOCH,
+    }
 }
 
 fn attempt(order_id: OrderId) -> AttemptId {
@@ -365,6 +369,31 @@ async fn what_is_captured_after_its_hold_is_a_sale_if_the_unit_is_there() {
     shop.runner.look(attempt(order)).await.unwrap();
     assert_eq!(shop.state(order).await, PAID);
     assert_eq!(shop.money(order), (500, 0));
+}
+
+/// The runner tells the ledger what the provider said seconds ago, just when a message makes somebody look.
+#[tokio::test(start_paused = true)]
+async fn a_late_capture_is_seen_also_while_the_failure_is_being_noted() {
+    for turns in 0..60 {
+        let shop = Shop::open().await;
+        let order = shop.buy(1, 1, "pm_test_late").await;
+        let failed = shop.line.inner.start(&charge(order, "pm_test_late")).await;
+        let declined = PaymentStatus::Failed(FailReason::Declined);
+        assert_eq!(failed.unwrap().status, declined);
+        seconds(4).await;
+        let note_failure = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            let report = Report::Failed(FailReason::Declined);
+            shop.runner.report(attempt(order), report).await
+        };
+        let (looked, noted) = tokio::join!(shop.runner.look(attempt(order)), note_failure);
+        looked.unwrap();
+        noted.unwrap();
+        assert_eq!(shop.state(order).await, PAID, "after {turns} turns");
+        assert_eq!(shop.money(order), (500, 0));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,6 +65,7 @@ fn paid() -> Evidence {
     ];
     evidence.records = records;
     evidence.listed = orders.clone();
+    evidence.own_lists = Some(own_lists(&orders));
     evidence.orders = orders;
     evidence.sales = HashMap::from([("a".into(), 2), ("d".into(), 1)]);
     evidence.returns = vec![Return {
@@ -227,7 +228,7 @@ fn what_contradicts_a_buyer_who_paid_is_lost() {
             it.returns[0].restock = false
         }),
         ("still open", |it| set(it, "a", OrderState::PaymentUnknown)),
-        ("survives its drop", |it| it.is_cancelled = true),
+        ("survives its drop", |it| it.fate = Fate::IsCancelled),
     ];
     for (name, change) in lost {
         let verdict = judge(change);
@@ -246,4 +247,6 @@ fn set(evidence: &mut Evidence, id: &str, state: OrderState) {
     for orders in [&mut evidence.orders, &mut evidence.listed] {
         orders.get_mut(id).unwrap().set_state(state);
     }
+    let own = evidence.own_lists.as_mut().unwrap().get_mut(id).unwrap();
+    own.1.set_state(state);
 }
