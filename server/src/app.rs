@@ -170,7 +170,7 @@ impl App {
             address.to_string(),
         );
         // First: a process that nobody has heard of would be taken for gone.
-        members.beat().await?;
+        members.join().await?;
         let sweeper = Sweeper::new(ctx.store.clone(), ctx.ledgers.clone(), members.clone());
 
         let (stop, stop_rest) = (CancellationToken::new(), CancellationToken::new());

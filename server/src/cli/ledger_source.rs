@@ -10,10 +10,11 @@ use crate::{
     app::{
         StartError,
         admin::client::RemoteLedgers,
-        drop_list::{self, Cursor, DropPage},
+        drop_list::{self, DropPage},
         stores,
     },
     config::{Backend, Config, Profile},
+    domain::DropId,
     store::{
         LedgerStore, SharedStore,
         embedded::{EmbeddedStore, FILE_NAME, OpenError, Options},
@@ -147,7 +148,7 @@ impl LedgerSource {
         }
     }
 
-    pub(super) async fn list_drops(&self, after: Option<Cursor>) -> Result<DropPage, Error> {
+    pub(super) async fn list_drops(&self, after: Option<DropId>) -> Result<DropPage, Error> {
         Ok(match self {
             Self::Running(remote) => remote.list_drops(after).await?,
             Self::Stopped { store, .. } => drop_list::page(store, after).await?,

@@ -24,6 +24,9 @@ const CLOCK_OFF_MAX: Duration = Duration::from_millis(500);
 /// Looks in a row that must find the clock off: one may have been unlucky.
 const CLOCK_LOOKS: u32 = 3;
 
+/// First heartbeats that may fail: each is given up soon, and a database that is just being used again may be slow.
+const FIRST_BEATS: u32 = 5;
+
 /// How a process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -83,6 +86,20 @@ impl Membership {
             Some(_) => Standing::Silent,
             None => Standing::Gone,
         }
+    }
+
+    /// Says for the first time that this process lives; it must not write before.
+    ///
+    /// # Errors
+    /// If the store fails again and again.
+    pub async fn join(&self) -> Result<(), StoreError> {
+        for _ in 1..FIRST_BEATS {
+            match self.beat().await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::warn!(%error, "the first heartbeat failed; tried again"),
+            }
+        }
+        self.beat().await
     }
 
     /// Says that this process lives, and reads who else does. If that can't be read, the last view stays.

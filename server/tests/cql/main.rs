@@ -12,3 +12,7 @@ mod conformance;
 mod keyspace;
 mod migrate;
 mod moving;
+mod pool;
+
+#[path = "../harness/mod.rs"]
+mod harness;

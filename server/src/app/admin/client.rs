@@ -14,10 +14,7 @@ use super::{
     protocol::{self, Answer, Call},
 };
 use crate::{
-    app::{
-        backup::BackedUp,
-        drop_list::{Cursor, DropPage},
-    },
+    app::{backup::BackedUp, drop_list::DropPage},
     domain::{DropId, OrderId},
     service::operator::{OrderSheet, SettleOrder, Settled},
     store::{Append, LedgerRecord, LedgerStore, OpenLedger, Result, StoreError},
@@ -49,7 +46,7 @@ impl RemoteLedgers {
     ///
     /// # Errors
     /// If the server can't read its store, or is gone.
-    pub async fn list_drops(&self, after: Option<Cursor>) -> Result<DropPage> {
+    pub async fn list_drops(&self, after: Option<DropId>) -> Result<DropPage> {
         match self.ask(&Call::ListDrops { after }).await? {
             Answer::Drops(page) => Ok(page),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),

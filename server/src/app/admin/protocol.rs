@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use crate::{
-    app::{
-        backup::BackedUp,
-        drop_list::{Cursor, DropPage},
-    },
+    app::{backup::BackedUp, drop_list::DropPage},
     domain::{DropId, OrderId},
     service::operator::{OrderSheet, SettleOrder, Settled},
     store::LedgerRecord,
@@ -32,7 +29,7 @@ pub(super) enum Call {
         limit: usize,
     },
     /// The drops there are, in the order of opening.
-    ListDrops { after: Option<Cursor> },
+    ListDrops { after: Option<DropId> },
     /// An order, with all that is known of its payments.
     ShowOrder { drop_id: DropId, order_id: OrderId },
     /// Settle an attempt to pay by hand.

@@ -18,11 +18,11 @@ use livedrop::{
 use tokio::time::timeout;
 
 use crate::{
+    harness::process::{Process, livedrop},
     harness::{
         eventually, get_drop, get_order, open_drop, order_request, profile_request, request_id,
         sign_up_request, stock,
     },
-    process::{Process, livedrop},
 };
 
 /// Machines are slow when all tests run.

@@ -24,11 +24,11 @@ use tokio::{
 };
 
 use crate::{
+    harness::process::{Process, livedrop},
     harness::{
         eventually, get_drop, get_order, open_drop, order_request, place, profile_request,
         sign_up_request, stock,
     },
-    process::{Process, livedrop},
 };
 
 /// Machines are slow when all tests run.
