@@ -25,7 +25,7 @@ const CLOCK_OFF_MAX: Duration = Duration::from_millis(500);
 const CLOCK_LOOKS: u32 = 3;
 
 /// First heartbeats that may fail: each is given up soon, and a database that is just being used again may be slow.
-const FIRST_BEATS: u32 = 5;
+const FIRST_BEATS: u32 = 10;
 
 /// How a process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

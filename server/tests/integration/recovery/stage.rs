@@ -123,11 +123,11 @@ impl Stage {
         &self.server.as_ref().expect("it runs").endpoint
     }
 
-    /// Nobody signed in; each call is tried once.
+    /// Nobody signed in. Calls are tried again: a database that is busy answers some too late, and a server may not die of those.
     pub(super) fn stranger(&self) -> Client {
-        let never = RetryPolicy::never();
+        let again = RetryPolicy::default().attempts(10).without_budget();
         Client::builder(self.endpoint())
-            .retry(never)
+            .retry(again)
             .build()
             .unwrap()
     }
@@ -141,35 +141,28 @@ impl Stage {
         self.signs_up(sign_up_request(), end).await
     }
 
-    /// Tries again: for calls that are not what a scenario is about. A database that is busy answers some of them too late.
-    fn patient(&self) -> Client {
-        Client::builder(self.endpoint()).build().unwrap()
-    }
-
     /// As [`Self::person`], by this call.
     pub(super) async fn signs_up(&mut self, request: v1::SignUpRequest, end: End) -> Client {
-        let client = self.patient();
+        let client = self.stranger();
         let answer = client.sign_up(request).await.unwrap();
         self.people.push(Person {
             account_id: answer.account.unwrap().account_id.parse().unwrap(),
             tokens: client.tokens().unwrap(),
             end,
         });
-        self.stranger().with_tokens(client.tokens().unwrap())
+        client
     }
 
     pub(super) async fn creator(&mut self) -> Client {
         let client = self.person(End::NoOrder).await;
-        let patient = self.patient().with_tokens(client.tokens().unwrap());
-        patient.become_creator(profile_request()).await.unwrap();
+        client.become_creator(profile_request()).await.unwrap();
         client
     }
 
     /// A creator with a drop that sells a hundred units.
     pub(super) async fn drop_of_a_creator(&mut self) -> (Client, v1::Drop) {
         let creator = self.creator().await;
-        let patient = self.patient().with_tokens(creator.tokens().unwrap());
-        let drop = open_drop(&patient, &[(1_250, 100)]).await;
+        let drop = open_drop(&creator, &[(1_250, 100)]).await;
         (creator, drop)
     }
 
