@@ -31,7 +31,7 @@ const BY_ITSELF_AFTER: Duration = Duration::from_secs(4);
 const ROUND_EVERY: Duration = Duration::from_millis(250);
 /// Messages on their way at once.
 const MESSAGES_AT_ONCE: usize = 8;
-/// One of so many messages comes twice at the same time.
+/// One of so many messages comes twice at the same time, to two servers if there are.
 const TWICE_ONE_IN: usize = 3;
 
 /// A running fake and its messenger, until it is dropped.
@@ -189,7 +189,7 @@ impl Messenger {
             return first.await;
         }
         let (first, second) = tokio::join!(first, self.post(turn + 1, message));
-        first.and(second)
+        first.or(second)
     }
 
     async fn post(&self, turn: usize, message: &Message) -> anyhow::Result<()> {

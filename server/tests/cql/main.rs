@@ -11,6 +11,7 @@
 mod conformance;
 mod keyspace;
 mod migrate;
+mod moving;
 mod pool;
 
 #[path = "../harness/mod.rs"]

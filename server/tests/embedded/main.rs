@@ -8,8 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod backup;
 mod bytes;
 mod files;
+mod moving;
 
 #[path = "../harness/mod.rs"]
 mod harness;

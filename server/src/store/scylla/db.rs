@@ -187,6 +187,25 @@ impl Db {
         }
     }
 
+    /// One page of a read, perhaps an empty one, and where it goes on.
+    pub(super) async fn page_at(
+        &self,
+        statement: &PreparedStatement,
+        values: &[Value],
+        page_rows: usize,
+        at: PagingState,
+    ) -> Result<(QueryRowsResult, Option<PagingState>)> {
+        let mut pages = self.pages(statement, values, page_rows);
+        pages.next = Some(at);
+        match pages.next().await? {
+            Some(rows) => Ok((rows, pages.next)),
+            None => Err(outcome::unreadable(
+                statement.get_statement(),
+                "there is no page",
+            )),
+        }
+    }
+
     /// The first page of a read that is not empty: `limit` rows, or somewhat fewer, but none only if there are none.
     pub(super) async fn page(
         &self,
