@@ -8,65 +8,19 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
+use crate::harness::{
+    eventually, get_drop, get_order, open_drop, order_request,
+    process::{Process, finish, livedrop, refused},
+    profile_request, request_id, stock,
+};
 use livedrop::{
     Client,
     v1::{self, OrderState},
 };
-use tokio::time::timeout;
 
-use crate::{
-    harness::process::{Process, livedrop},
-    harness::{
-        eventually, get_drop, get_order, open_drop, order_request, profile_request, request_id,
-        sign_up_request, stock,
-    },
-};
-
-/// Machines are slow when all tests run.
-const PATIENCE: Duration = Duration::from_secs(60);
 const STOCK: i64 = 100_000;
-
-async fn run(args: &[&str]) -> (i32, String, String) {
-    let output = timeout(PATIENCE, livedrop(args).output()).await;
-    let output = output.unwrap().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let code = output.status.code().unwrap_or(-1);
-    (code, text(output.stdout), text(output.stderr))
-}
-
-async fn refused(args: &[&str], status: i32, parts: &[&str]) {
-    let (code, out, err) = run(args).await;
-    assert_eq!((code, out.as_str()), (status, ""), "{args:?}: {err}");
-    assert_eq!(err.lines().count(), 1, "{args:?}: {err}");
-    for part in parts {
-        assert!(err.contains(part), "{args:?}: {part:?} is not in {err}");
-    }
-}
-
-async fn dev(data: &str) -> Process {
-    let args = ["dev", "--quiet", "--listen", "127.0.0.1:0", "--data", data];
-    Process::start(livedrop(&args)).await
-}
-
-async fn somebody(server: &Process) -> (Client, v1::SignInRequest) {
-    let client = Client::builder(&server.endpoint).build().unwrap();
-    let request = sign_up_request();
-    let who = v1::SignInRequest {
-        email: request.email.clone(),
-        password: request.password.clone(),
-    };
-    client.sign_up(request).await.unwrap();
-    (client, who)
-}
-
-async fn back(server: &Process, who: &v1::SignInRequest) -> Client {
-    let client = Client::builder(&server.endpoint).build().unwrap();
-    client.sign_in(who.clone()).await.unwrap();
-    client
-}
 
 async fn buy(buyer: &Client, drop: &v1::Drop) -> v1::Order {
     let request = v1::PlaceOrderRequest {
@@ -102,8 +56,8 @@ async fn a_copy_taken_while_a_server_sells_is_whole_and_starts() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (data, copy) = (path("data"), path("copy"));
-    let server = dev(&data).await;
-    let (ann, ann_is) = somebody(&server).await;
+    let server = Process::dev_on(&data).await;
+    let (ann, ann_is) = server.signed_up().await;
     ann.become_creator(profile_request()).await.unwrap();
     let drop = open_drop(&ann, &[(500, STOCK)]).await;
 
@@ -113,7 +67,7 @@ async fn a_copy_taken_while_a_server_sells_is_whole_and_starts() {
     );
     let (mut buyers, mut buying) = (Vec::new(), Vec::new());
     for _ in 0..4 {
-        let (buyer, who) = somebody(&server).await;
+        let (buyer, who) = server.signed_up().await;
         buyers.push(who);
         let (paid, is_over, drop) = (paid.clone(), is_over.clone(), drop.clone());
         buying.push(tokio::spawn(async move {
@@ -128,14 +82,14 @@ async fn a_copy_taken_while_a_server_sells_is_whole_and_starts() {
     eventually(async || (sold() >= 40).then_some(())).await;
     let before = paid.lock().unwrap().clone();
     let backup = ["backup", "--data", &data, "--to", &copy];
-    let (code, out, err) = run(&backup).await;
+    let (code, out, err) = finish(livedrop(&backup)).await;
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     let told = format!("backed up to {copy}: livedrop.redb, keys.toml, test-provider.jsonl\n");
     assert!(out.ends_with(&told), "{out}");
     // It goes on selling.
     let then = sold();
     eventually(async || (sold() >= then + 10).then_some(())).await;
-    refused(&backup, 1, &["is there already", &copy]).await;
+    refused(livedrop(&backup), 1, &["is there already", &copy]).await;
     is_over.store(true, Ordering::Relaxed);
     for buyer in buying {
         buyer.await.unwrap();
@@ -156,14 +110,14 @@ async fn a_copy_taken_while_a_server_sells_is_whole_and_starts() {
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing else");
 
-    let (code, out, err) = run(&["ledger", "verify", "--all", "--data", &copy]).await;
+    let (code, out, err) = finish(livedrop(&["ledger", "verify", "--all", "--data", &copy])).await;
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     assert!(out.contains("1 ledger checked, 0 wrong"), "{out}");
-    let server = dev(&copy).await;
-    let ann = back(&server, &ann_is).await;
+    let server = Process::dev_on(&copy).await;
+    let ann = server.sign_in(&ann_is).await;
     let mut owners = Vec::new();
     for who in &buyers {
-        owners.push(back(&server, who).await);
+        owners.push(server.sign_in(who).await);
     }
     // What was under way comes to its end, and lists follow.
     let found = eventually(async || {
@@ -227,7 +181,7 @@ async fn a_stopped_server_is_copied_too_and_keys_that_lie_elsewhere_are_named() 
         &file,
     ];
     let server = Process::start(livedrop(&dev)).await;
-    let (_, who) = somebody(&server).await;
+    let (_, who) = server.signed_up().await;
     let told = |out: &str| {
         let name = format!("not in it: the key file {}", path("keys/own.toml"));
         assert!(out.contains(&name), "{out}");
@@ -237,18 +191,18 @@ async fn a_stopped_server_is_copied_too_and_keys_that_lie_elsewhere_are_named() 
         );
     };
     let running = path("running");
-    let (code, out, err) = run(&["backup", "--config", &file, "--to", &running]).await;
+    let (code, out, err) = finish(livedrop(&["backup", "--config", &file, "--to", &running])).await;
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     told(&out);
     assert_eq!(server.end("TERM").await.0, 0);
     let stopped = path("stopped");
-    let (code, out, err) = run(&["backup", "--config", &file, "--to", &stopped]).await;
+    let (code, out, err) = finish(livedrop(&["backup", "--config", &file, "--to", &stopped])).await;
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     told(&out);
     for copy in [&running, &stopped] {
         assert!(!Path::new(copy).join("keys.toml").exists());
         let server = Process::start(livedrop(&[&dev[..], &["--data", copy]].concat())).await;
-        back(&server, &who).await;
+        server.sign_in(&who).await;
         assert_eq!(server.end("TERM").await.0, 0);
     }
 }
@@ -261,12 +215,12 @@ async fn what_can_t_be_backed_up_is_refused_in_one_line() {
     let nowhere = path("no/such/copy");
     let copy = path("copy");
     refused(
-        &["backup", "--data", &data, "--to", &copy],
+        livedrop(&["backup", "--data", &data, "--to", &copy]),
         2,
         &["there is no store in"],
     )
     .await;
-    let server = dev(&data).await;
+    let server = Process::dev_on(&data).await;
     fs::write(path("file"), "mine").unwrap();
     // By the server, then by the tool.
     let refusals = async || {
@@ -278,14 +232,19 @@ async fn what_can_t_be_backed_up_is_refused_in_one_line() {
                 ["is there already", "nothing is overwritten"],
             ),
         ] {
-            refused(&["backup", "--data", &data, "--to", to], 1, &parts).await;
+            refused(
+                livedrop(&["backup", "--data", &data, "--to", to]),
+                1,
+                &parts,
+            )
+            .await;
         }
     };
     refusals().await;
     assert_eq!(server.end("KILL").await.0, -1);
     refusals().await;
     assert_eq!(fs::read(path("file")).unwrap(), b"mine");
-    let (code, out, err) = run(&["backup", "--data", &data, "--to", &copy]).await;
+    let (code, out, err) = finish(livedrop(&["backup", "--data", &data, "--to", &copy])).await;
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
 
     let file = path("cql.toml");
@@ -295,5 +254,10 @@ async fn what_can_t_be_backed_up_is_refused_in_one_line() {
     );
     fs::write(&file, settings).unwrap();
     let of_database = ["backup", "--config", &file, "--to", &nowhere];
-    refused(&of_database, 2, &["by its own means", "livedrop export"]).await;
+    refused(
+        livedrop(&of_database),
+        2,
+        &["by its own means", "livedrop export"],
+    )
+    .await;
 }

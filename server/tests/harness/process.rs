@@ -19,6 +19,8 @@ use super::{home::Home, sign_up_request};
 pub(crate) const PROMPTLY: Duration = Duration::from_secs(5);
 /// Starts take well below a second, but many may start at once.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// A tool is at its end long before, but machines are slow when all tests run, and databases when they make tables.
+const TOOLS_WITHIN: Duration = Duration::from_secs(120);
 
 pub(crate) fn livedrop(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livedrop"));
@@ -35,7 +37,20 @@ pub(crate) fn livedrop(args: &[&str]) -> Command {
 
 /// Runs to the end: (exit status, standard output, standard error).
 pub(crate) async fn finish(mut command: Command) -> (i32, String, String) {
-    told(timeout(PROMPTLY, command.output()).await.unwrap().unwrap())
+    told(
+        timeout(TOOLS_WITHIN, command.output())
+            .await
+            .unwrap()
+            .unwrap(),
+    )
+}
+
+/// Runs to a good end: standard output.
+pub(crate) async fn done(command: Command) -> String {
+    let what = format!("{:?}", command.as_std());
+    let (code, out, err) = finish(command).await;
+    assert_eq!(code, 0, "{what}: {out}{err}");
+    out
 }
 
 pub(crate) fn told(output: Output) -> (i32, String, String) {
@@ -69,6 +84,12 @@ impl Process {
     /// `dev --quiet` on a free port.
     pub(crate) async fn dev(home: &Home) -> Self {
         Self::start(home.tool(&["dev", "--quiet", "--listen", "127.0.0.1:0"])).await
+    }
+
+    /// The same on files.
+    pub(crate) async fn dev_on(data: &str) -> Self {
+        let flags = ["dev", "--quiet", "--listen", "127.0.0.1:0", "--data", data];
+        Self::start(livedrop(&flags)).await
     }
 
     /// Waits for the line with the address.

@@ -7,9 +7,9 @@ use livedrop_server::domain::order::OrderState::{ActionRequired, Expired, Held, 
 
 use super::{
     Scenarios,
-    stage::{End, Stage, TEN_SECONDS, approve, begins_to_buy, buy, pay},
+    stage::{End, Stage, TEN_SECONDS, begins_to_buy, buy, pay},
 };
-use crate::harness::{drop_request, eventually, get_order, item, schedule};
+use crate::harness::{approve, drop_request, eventually, get_order, item, schedule};
 
 /// The provider takes so long for `pm_test_slow`.
 const SLOW: Duration = Duration::from_secs(15);

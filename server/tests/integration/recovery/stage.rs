@@ -12,11 +12,7 @@ use livedrop_server::{
     domain::{AccountId, DropId, order::OrderState},
     store::projections::DropState,
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use super::ends;
 use crate::harness::{
@@ -261,22 +257,6 @@ impl Stage {
         }
         self.right_after = self.right_after.max(self.restarted_at.elapsed());
     }
-}
-
-/// Presses the button on the page that an order's buyer is sent to. The server may have another port than the page's address says.
-pub(super) async fn approve(endpoint: &str, action_url: &str) {
-    let path = action_url.splitn(4, '/').nth(3).unwrap();
-    let host = endpoint.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(host).await.unwrap();
-    let request = format!(
-        "POST /{path}/approve HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    // A server that dies of it may not answer.
-    let _ = stream.read_to_string(&mut answer).await;
-    let is_fine = answer.is_empty() || answer.starts_with("HTTP/1.1 303");
-    assert!(is_fine, "{answer}");
 }
 
 /// Places an order of one unit, and pays in the same call unless `token` is empty.
