@@ -1,6 +1,7 @@
 //! Load generator and measurements of Live Drop.
 
 mod floor;
+mod ledger;
 mod rush;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ enum Command {
     Rush(rush::Options),
     /// What a call costs before it does anything: a bare tonic server under the same load.
     Floor(floor::Options),
+    /// How many orders one drop's ledger takes a second, beside what people usually build on the same database.
+    Ledger(ledger::Options),
 }
 
 #[tokio::main]
@@ -48,6 +51,7 @@ async fn run(command: &Command) -> anyhow::Result<bool> {
     match command {
         Command::Rush(options) => rush::run(options).await,
         Command::Floor(options) => floor::run(options).await,
+        Command::Ledger(options) => ledger::run(options).await,
     }
 }
 

@@ -21,6 +21,7 @@ mod report;
 mod server;
 mod settle;
 mod shop;
+mod statements;
 mod stripe;
 mod tally;
 mod verdict;
@@ -51,6 +52,7 @@ use server::Launch;
 pub(crate) use server::cpu_of;
 use settle::Settled;
 use shop::Shop;
+use statements::Statements;
 use stripe::Stripe;
 use verdict::{Evidence, Verdict};
 
@@ -180,7 +182,16 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
 
     let meters = place.fleet.as_ref().map(|it| it.metrics_urls());
     let meters = Meters::start(meters.unwrap_or_default());
-    let measured = open(options, &mut crowds, place.fleet.as_mut()).await?;
+    let statements = match &place.fleet {
+        Some(fleet) if options.plain && options.store == StoreKind::Cql => {
+            Some(Statements::begin(fleet.metrics_urls()).await?)
+        }
+        Some(_) | None => None,
+    };
+    let mut measured = open(options, &mut crowds, place.fleet.as_mut()).await?;
+    if let Some((statements, fleet)) = statements.zip(place.fleet.as_ref()) {
+        measured.asked = Some(statements.until_quiet(fleet).await?);
+    }
     let bar = progress::bar("afterwards", "settling", 0);
     let (settled, mut evidence) =
         settle_and_gather(options, &mut crowds, place.fleet.as_mut(), &bar).await?;
@@ -283,6 +294,7 @@ async fn open(
         kills,
         fault,
         outage: None,
+        asked: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The one place that chooses backends and wires the parts together: starts everything in order, and stops it in the opposite one.
 
 pub mod admin;
+pub mod backup;
 #[cfg(debug_assertions)]
 mod crash_point;
 pub mod drop_list;
@@ -21,14 +22,14 @@ use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use self::start_error::StartError;
-use self::{admin::AdminSocket, providers::Chosen};
+use self::{admin::AdminSocket, backup::Backup, providers::Chosen, stores::Opened};
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     config::Config,
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, rebuild, relay},
+    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, Work, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
@@ -101,11 +102,23 @@ impl App {
     /// See [`StartError`].
     pub async fn start_with(config: &Config, parts: Parts) -> Result<Self, StartError> {
         let tls = tls(config)?;
-        let (store, keys) = match parts.store {
-            Some(store) => (store, stores::own_keys(config)?),
+        let Opened {
+            store,
+            keys,
+            backup,
+        } = match parts.store {
+            Some(store) => Opened {
+                store,
+                keys: stores::own_keys(config)?,
+                backup: None,
+            },
             None => stores::open(config).await?,
         };
-        if rebuild::is_unfinished(&store).await? {
+        // An import ends with a rebuild.
+        if Work::Import.is_unfinished(&store).await? {
+            return Err(StartError::HalfImported);
+        }
+        if Work::Rebuild.is_unfinished(&store).await? {
             return Err(StartError::HalfRebuilt);
         }
         let env: SharedEnv = Arc::new(SystemEnv);
@@ -148,7 +161,7 @@ impl App {
             (Some(_), None) | (None, _) => None,
         };
         let metrics_address = metrics.as_ref().map(|(_, _, address)| *address);
-        let admin = open_admin(config, &ctx);
+        let admin = open_admin(config, &ctx, backup);
 
         let members = Membership::new(
             ctx.env.clone(),
@@ -157,7 +170,7 @@ impl App {
             address.to_string(),
         );
         // First: a process that nobody has heard of would be taken for gone.
-        members.beat().await?;
+        members.join().await?;
         let sweeper = Sweeper::new(ctx.store.clone(), ctx.ledgers.clone(), members.clone());
 
         let (stop, stop_rest) = (CancellationToken::new(), CancellationToken::new());
@@ -317,14 +330,14 @@ fn verify(ctx: &Context) -> Arc<rpc::VerifyFn> {
 }
 
 /// Tools do without if it can't be opened; selling does not depend on them.
-fn open_admin(config: &Config, ctx: &Context) -> Option<AdminSocket> {
+fn open_admin(config: &Config, ctx: &Context, backup: Option<Backup>) -> Option<AdminSocket> {
     let data: &Path = config.store.data.as_deref()?;
     let operator = Operator {
         env: ctx.env.clone(),
         store: ctx.store.clone(),
         ledgers: ctx.ledgers.clone(),
     };
-    let opened = AdminSocket::open(data, operator);
+    let opened = AdminSocket::open(data, operator, backup);
     opened
         .inspect_err(|error| tracing::warn!(%error, "no admin socket: tools can't ask this server"))
         .ok()

@@ -1,6 +1,7 @@
 //! The command line: flags, subcommands, what is printed. The server itself is [`App`](crate::app::App).
 
 mod args;
+mod backup;
 mod dev;
 mod ledger;
 mod ledger_entry;
@@ -12,17 +13,24 @@ mod order_sheet;
 mod rebuild;
 mod serve;
 mod signal;
+mod transfer;
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 pub use args::Cli;
 use args::{Command, ConfigArgs, LedgerCommand, OrderCommand};
 
 use crate::{
-    app::{StartError, Unfinished},
+    app::{StartError, Unfinished, backup::BackupError},
     config::{self, Layers, Loaded, Problems, Profile},
     domain::DropId,
-    jobs::rebuild::RebuildError,
+    jobs::{
+        rebuild::RebuildError,
+        transfer::{ExportError, ImportError},
+    },
     service::{self, operator::OperatorError},
     store::{self, scylla::migrate::MigrateError},
     telemetry,
@@ -73,6 +81,25 @@ pub enum Error {
     /// Derived rows are not all there.
     #[error(transparent)]
     Rebuild(#[from] RebuildError),
+    /// There is no backup.
+    #[error("can't back up")]
+    Backup(#[from] BackupError),
+    /// There is no file.
+    #[error("can't export to {}", .to.display())]
+    Export {
+        /// What was to be written.
+        to: PathBuf,
+        /// Why not.
+        source: ExportError,
+    },
+    /// The store has not all of the file, or more.
+    #[error("can't import {}", .from.display())]
+    Import {
+        /// The file.
+        from: PathBuf,
+        /// Why not.
+        source: Box<ImportError>,
+    },
     /// Ledgers are wrong; each was told already.
     #[error("wrong ledgers: {wrong} of {checked}")]
     Wrong {
@@ -144,6 +171,9 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         } => order::settle(args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Export(args) => transfer::export(args).await,
+        Command::Import(args) => transfer::import(args).await,
     }
 }
 

@@ -10,9 +10,12 @@ pub mod sweeper;
 #[cfg(test)]
 mod tests;
 pub mod timer;
+pub mod transfer;
+mod unfinished;
 
 pub use membership::Membership;
 pub use outbox::Outbox;
 pub use payments::PaymentRunner;
 pub use sweeper::Sweeper;
 pub use timer::Timer;
+pub use unfinished::Work;

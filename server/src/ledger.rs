@@ -33,4 +33,4 @@ pub use entry::{Call, Entry, Event, Line, Method, Move, Terms};
 
 pub use registry::{LedgerError, Registry};
 pub use state::StockState;
-pub use work_list::{AttemptId, WorkList};
+pub use work_list::{AttemptId, Share, WorkList};

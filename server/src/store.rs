@@ -20,6 +20,8 @@ pub mod projections;
 pub mod requests;
 pub mod scylla;
 pub mod sessions;
+pub(crate) mod text;
+pub mod truth;
 
 use std::{fmt, sync::Arc};
 
@@ -35,6 +37,7 @@ pub use processes::ProcessStore;
 pub use projections::ProjectionStore;
 pub use requests::RequestStore;
 pub use sessions::SessionStore;
+pub use truth::TruthStore;
 
 /// Why a store call has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +116,7 @@ pub trait Store:
     + OutboxStore
     + JobStore
     + AuditStore
+    + TruthStore
     + fmt::Debug
 {
 }
@@ -129,6 +133,7 @@ impl<S> Store for S where
         + OutboxStore
         + JobStore
         + AuditStore
+        + TruthStore
         + fmt::Debug
 {
 }

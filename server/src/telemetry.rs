@@ -178,6 +178,10 @@ fn describe() {
         "Ledgers that this process can't fold and writes no more: run `livedrop ledger verify`"
     );
     describe_counter!(
+        "livedrop_store_statements_total",
+        "Statements sent to the database, by table; each of a batch, each page of a read"
+    );
+    describe_counter!(
         "livedrop_store_unknown_total",
         "Conditional writes whose outcome the database did not tell, by table; they are asked again"
     );

@@ -2,6 +2,7 @@
 
 mod faults;
 mod payments;
+mod statements;
 
 use std::{fmt::Display, sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -15,6 +16,7 @@ use super::{
     notes::{Cancel, Purchase},
     options::Options,
     shop::Shop,
+    statements::Asked,
     verdict::{Evidence, Verdict},
     wire::count,
 };
@@ -42,6 +44,8 @@ pub(crate) struct Measured {
     pub(crate) fault: Option<Fault>,
     /// What that meant for sales.
     pub(crate) outage: Option<Outage>,
+    /// What a plain rush asked of the database.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// How far the rush was when the server was killed.
@@ -266,6 +270,7 @@ impl Report<'_> {
         }
         let note = "CPU time per PlaceOrder";
         self.row("load generator", per(measured.own_cpu, tries), note);
+        self.statements(holds.len());
     }
 
     fn verdict(&mut self, verdict: &Verdict) {

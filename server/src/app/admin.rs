@@ -1,5 +1,5 @@
 //! The admin socket `livedrop.sock` in the data directory: the store has one process, so tools ask that one. For the owner only. All that
-//! it changes is orders settled by hand, through the ledger's writer like any other command.
+//! it changes is orders settled by hand, through the ledger's writer like any other command; backups are written beside the store.
 //!
 //! One JSON object a line each way: see [`protocol`].
 
@@ -7,7 +7,7 @@ pub mod client;
 pub mod protocol;
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
@@ -21,7 +21,8 @@ use tokio::{
     time::timeout,
 };
 
-use self::protocol::{Answer, Call, LedgerRow};
+use self::protocol::{Answer, Call};
+use super::backup::Backup;
 use crate::{ledger::verify, service::Operator};
 
 /// The socket's name in the data directory.
@@ -45,11 +46,11 @@ pub struct AdminSocket {
 }
 
 impl AdminSocket {
-    /// Opens the socket in `dir`, in place of one that a killed process has left.
+    /// Opens the socket in `dir`, in place of one that a killed process has left. Without `backup` the store can't be copied.
     ///
     /// # Errors
     /// As the system says; so if the path is longer than a socket's may be, about 100 bytes.
-    pub fn open(dir: &Path, operator: Operator) -> io::Result<Self> {
+    pub fn open(dir: &Path, operator: Operator, backup: Option<Backup>) -> io::Result<Self> {
         let path = dir.join(SOCKET_NAME);
         // Others can't reach it before it has its mode: it is made in a folder of its own, mode 0700, and moved.
         let private = tempfile::Builder::new().prefix(".s").tempdir_in(dir)?;
@@ -58,7 +59,8 @@ impl AdminSocket {
         fs::set_permissions(&made, fs::Permissions::from_mode(0o600))?;
         fs::rename(&made, &path)?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, operator, stopped));
+        let desk = Desk { operator, backup };
+        let task = tokio::spawn(serve(listener, desk, stopped));
         Ok(Self { path, stop, task })
     }
 
@@ -70,7 +72,14 @@ impl AdminSocket {
     }
 }
 
-async fn serve(listener: UnixListener, operator: Operator, mut stopped: oneshot::Receiver<()>) {
+/// Who answers.
+#[derive(Debug, Clone)]
+struct Desk {
+    operator: Operator,
+    backup: Option<Backup>,
+}
+
+async fn serve(listener: UnixListener, desk: Desk, mut stopped: oneshot::Receiver<()>) {
     let mut tools = JoinSet::new();
     loop {
         let has_room = tools.len() < TOOLS_MAX;
@@ -78,7 +87,7 @@ async fn serve(listener: UnixListener, operator: Operator, mut stopped: oneshot:
             _ = &mut stopped => break,
             Some(_ended) = tools.join_next() => {}
             accepted = listener.accept(), if has_room => match accepted {
-                Ok((stream, _)) => drop(tools.spawn(converse(stream, operator.clone()))),
+                Ok((stream, _)) => drop(tools.spawn(converse(stream, desk.clone()))),
                 Err(error) => {
                     tracing::warn!(%error, "admin socket cannot accept");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -90,7 +99,7 @@ async fn serve(listener: UnixListener, operator: Operator, mut stopped: oneshot:
 }
 
 /// Answers until the tool hangs up, is silent or writes what is no question.
-async fn converse(stream: UnixStream, operator: Operator) {
+async fn converse(stream: UnixStream, desk: Desk) {
     let mut stream = BufReader::new(stream);
     while let Ok(Ok(Some(line))) = timeout(
         PATIENCE,
@@ -99,7 +108,7 @@ async fn converse(stream: UnixStream, operator: Operator) {
     .await
     {
         let answer = match serde_json::from_slice(&line) {
-            Ok(call) => answer(&operator, call).await,
+            Ok(call) => answer(&desk, call).await,
             Err(error) => Answer::Failed(format!("not understood: {error}")),
         };
         let Ok(line) = protocol::to_line(&answer) else {
@@ -115,7 +124,8 @@ async fn converse(stream: UnixStream, operator: Operator) {
     }
 }
 
-async fn answer(operator: &Operator, call: Call) -> Answer {
+async fn answer(desk: &Desk, call: Call) -> Answer {
+    let operator = &desk.operator;
     let failed = |error: &dyn std::fmt::Display| Answer::Failed(error.to_string());
     let store = &*operator.store;
     match call {
@@ -126,10 +136,7 @@ async fn answer(operator: &Operator, call: Call) -> Answer {
         } => {
             let limit = limit.clamp(1, verify::PAGE);
             let page = store.read_from(ledger_id, seq, limit).await;
-            page.map_or_else(
-                |error| failed(&error),
-                |records| Answer::Records(records.into_iter().map(LedgerRow).collect()),
-            )
+            page.map_or_else(|error| failed(&error), Answer::Records)
         }
         Call::ListDrops { after } => crate::app::drop_list::page(store, after)
             .await
@@ -142,6 +149,28 @@ async fn answer(operator: &Operator, call: Call) -> Answer {
             .settle_order(&wish)
             .await
             .map_or_else(|error| failed(&error), |it| Answer::Settled(Box::new(it))),
+        Call::BackUp { to } => match &desk.backup {
+            Some(backup) => backup
+                .write(&to)
+                .await
+                .map_or_else(|error| failed(&Chain(&error)), Answer::BackedUp),
+            None => Answer::Failed("this server's store is no file".to_owned()),
+        },
+    }
+}
+
+/// An error and what is behind it, in one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -58,7 +58,7 @@ async fn records_and_drops_come_through_unchanged() {
         "no server"
     );
 
-    let socket = AdminSocket::open(folder.path(), operator(store.clone())).unwrap();
+    let socket = AdminSocket::open(folder.path(), operator(store.clone()), None).unwrap();
     let mode = fs::metadata(folder.path().join(SOCKET_NAME))
         .unwrap()
         .permissions()
@@ -150,12 +150,14 @@ async fn nonsense_is_answered_and_an_endless_line_is_cut() {
     let _socket = AdminSocket::open(
         folder.path(),
         operator(Arc::new(EmbeddedStore::in_memory().unwrap())),
+        None,
     )
     .unwrap();
     // A second start finds the first one's socket, as after a kill.
     let socket = AdminSocket::open(
         folder.path(),
         operator(Arc::new(EmbeddedStore::in_memory().unwrap())),
+        None,
     )
     .unwrap();
     let mut stream = BufReader::new(

@@ -52,6 +52,11 @@ pub enum StartError {
         "rows are missing in the store: `livedrop rebuild` was cut off; run it again, to its end"
     )]
     HalfRebuilt,
+    /// An import was cut off.
+    #[error(
+        "this store is not imported to its end: run `livedrop import` again with the same file, to its end"
+    )]
+    HalfImported,
     /// Keys or passwords can't be used.
     #[error(transparent)]
     Auth(#[from] auth::SetupError),

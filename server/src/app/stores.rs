@@ -7,7 +7,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use super::{KEY_FILE_NAME, StartError};
+use super::{KEY_FILE_NAME, StartError, backup::Backup};
 use crate::{
     auth::{Keys, key_file},
     config::{Backend, Config, Secret},
@@ -18,19 +18,36 @@ use crate::{
     },
 };
 
-/// The store, and the keys that its processes have.
-pub(super) async fn open(config: &Config) -> Result<(SharedStore, Arc<Keys>), StartError> {
+/// A server's store.
+pub(super) struct Opened {
+    pub(super) store: SharedStore,
+    /// Those that all its processes have.
+    pub(super) keys: Arc<Keys>,
+    /// Of a store that is a file.
+    pub(super) backup: Option<Backup>,
+}
+
+/// Opens the store for a server.
+pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
     match config.store.backend {
         Backend::Embedded => {
             // First: the lock on the file keeps others from the keys too.
             let store = open_embedded(config).await?;
-            Ok((store, own_keys(config)?))
+            Ok(Opened {
+                keys: own_keys(config)?,
+                backup: Backup::of(config, store.clone()),
+                store,
+            })
         }
         Backend::Cql => {
             let path = config.auth.key_file.as_deref();
             let keys = key_file::load(path.unwrap_or(Path::new(KEY_FILE_NAME)))?;
             let store = ScyllaStore::open(&cql(config)?, Some(&keys.fingerprint())).await?;
-            Ok((Arc::new(store), Arc::new(keys)))
+            Ok(Opened {
+                store: Arc::new(store),
+                keys: Arc::new(keys),
+                backup: None,
+            })
         }
     }
 }
@@ -41,7 +58,7 @@ pub(super) async fn open(config: &Config) -> Result<(SharedStore, Arc<Keys>), St
 /// See [`StartError`].
 pub async fn open_for_tools(config: &Config) -> Result<SharedStore, StartError> {
     match config.store.backend {
-        Backend::Embedded => open_embedded(config).await,
+        Backend::Embedded => Ok(open_embedded(config).await?),
         Backend::Cql => Ok(Arc::new(ScyllaStore::open(&cql(config)?, None).await?)),
     }
 }
@@ -63,7 +80,7 @@ pub fn own_keys(config: &Config) -> Result<Arc<Keys>, StartError> {
     Ok(Arc::new(keys))
 }
 
-async fn open_embedded(config: &Config) -> Result<SharedStore, StartError> {
+async fn open_embedded(config: &Config) -> Result<Arc<EmbeddedStore>, StartError> {
     let options = Options {
         cache_bytes: config.store.cache_mib << 20,
         ..Options::default()

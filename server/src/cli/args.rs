@@ -57,6 +57,21 @@ Examples:
     Migrate(MigrateArgs),
     /// Make all derived rows anew from drops and ledgers, as after a restore. All servers must be stopped.
     Rebuild(RebuildArgs),
+    /// Copy the data directory of an embedded store, while its server runs or not, so that a server can be started on the copy.
+    ///
+    /// The copy has the store as of one moment, the token keys, and the test provider's books. Not in it: the settings, certificates, and a
+    /// key file that lies elsewhere. Who reads it can sign in as anyone: directory and files are for their owner only.
+    Backup(BackupArgs),
+    /// Write the truth into a file, to be moved to another store. All servers must be stopped.
+    ///
+    /// The truth is all that nothing else can be made of, from either backend: accounts and sessions, drops, ledgers, payments, the audit
+    /// log. Not in it: the token keys, and the test provider's books. The file holds password hashes and the secrets of ledgers: mode 0600.
+    Export(ExportArgs),
+    /// Put the truth from a file into an empty store. All servers must be stopped.
+    ///
+    /// Every row is read again and compared with the file; then all derived rows are made, as `livedrop rebuild` does. One that was cut off
+    /// is run again with the same file and goes on; no server starts on the store before its end. Nothing that is there is overwritten.
+    Import(ImportArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -307,6 +322,49 @@ pub(super) struct RebuildArgs {
     pub(super) store: StoreArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop backup --data /var/lib/livedrop --to /backup/livedrop-2026-11-21
+  livedrop backup --config livedrop.toml --to /backup/livedrop-2026-11-21
+  livedrop serve --config livedrop.toml --data /backup/livedrop-2026-11-21
+                                          a server on the copy: never while the other one runs")]
+pub(super) struct BackupArgs {
+    /// A directory that is not there yet. Nothing is overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub(super) to: PathBuf,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop export --data /var/lib/livedrop --to livedrop.jsonl
+  livedrop export --config livedrop.toml --to livedrop.jsonl")]
+pub(super) struct ExportArgs {
+    /// A file that is not there yet. Nothing is overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: PathBuf,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  livedrop import --from livedrop.jsonl --data ./new
+  livedrop migrate --config cql.toml
+  livedrop import --from livedrop.jsonl --config cql.toml
+                                          into a keyspace that is empty")]
+pub(super) struct ImportArgs {
+    /// What `livedrop export` has written.
+    #[arg(long, value_name = "FILE")]
+    pub(super) from: PathBuf,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -340,7 +398,7 @@ mod tests {
 
     #[test]
     fn wrong_use_is_refused_with_status_2() {
-        let cases: [&[&str]; 17] = [
+        let cases: [&[&str]; 21] = [
             &[],
             &["devel"],
             &["dev", "extra"],
@@ -358,6 +416,10 @@ mod tests {
             &settle(&["--failed", "--note", "n"]),
             &settle(&["--attempt", "1", "--failed", "--captured", "--note", "n"]),
             &["rebuild", "extra"],
+            &["backup", "--data", "d"],
+            &["export", "--data", "d"],
+            &["export", "--from", "f"],
+            &["import", "--to", "f"],
         ];
         for args in cases {
             assert_eq!(parse(args).unwrap_err().exit_code(), 2, "{args:?}");

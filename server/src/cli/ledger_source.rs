@@ -10,10 +10,11 @@ use crate::{
     app::{
         StartError,
         admin::client::RemoteLedgers,
-        drop_list::{self, Cursor, DropPage},
+        drop_list::{self, DropPage},
         stores,
     },
     config::{Backend, Config, Profile},
+    domain::DropId,
     store::{
         LedgerStore, SharedStore,
         embedded::{EmbeddedStore, FILE_NAME, OpenError, Options},
@@ -44,23 +45,35 @@ impl Place {
         match self {
             // Its lock keeps others away.
             Self::Directory(data) => Ok(Arc::new(open_stopped(&data)?)),
-            Self::Shared(store) => {
-                let seen = store.list_processes().await?;
-                let alive = seen.into_iter().filter(ProcessSeen::is_alive);
-                let alive: Vec<_> = alive.map(|it| it.address).collect();
-                if alive.is_empty() {
-                    return Ok(store);
-                }
-                Err(Error::Alive(alive.join(", ")))
-            }
+            Self::Shared(store) => nobodys(store).await,
+        }
+    }
+
+    /// As [`Place::open_alone`]; a directory without a store gets an empty one.
+    pub(super) async fn make_alone(self) -> Result<SharedStore, Error> {
+        match self {
+            Self::Directory(data) => Ok(Arc::new(open(&data)?)),
+            Self::Shared(store) => nobodys(store).await,
         }
     }
 }
 
-fn data(config: &Config) -> Result<PathBuf, Error> {
-    config.store.data.clone().ok_or_else(|| {
-        Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
-    })
+async fn nobodys(store: SharedStore) -> Result<SharedStore, Error> {
+    let seen = store.list_processes().await?;
+    let alive = seen.into_iter().filter(ProcessSeen::is_alive);
+    let alive: Vec<_> = alive.map(|it| it.address).collect();
+    if alive.is_empty() {
+        return Ok(store);
+    }
+    Err(Error::Alive(alive.join(", ")))
+}
+
+pub(super) fn data(config: &Config) -> Result<PathBuf, Error> {
+    config.store.data.clone().ok_or_else(no_data)
+}
+
+pub(super) fn no_data() -> Error {
+    Error::Usage("say where the data is: --data DIR, or --config FILE".to_owned())
 }
 
 /// Ledgers that can be read.
@@ -135,7 +148,7 @@ impl LedgerSource {
         }
     }
 
-    pub(super) async fn list_drops(&self, after: Option<Cursor>) -> Result<DropPage, Error> {
+    pub(super) async fn list_drops(&self, after: Option<DropId>) -> Result<DropPage, Error> {
         Ok(match self {
             Self::Running(remote) => remote.list_drops(after).await?,
             Self::Stopped { store, .. } => drop_list::page(store, after).await?,
@@ -145,8 +158,12 @@ impl LedgerSource {
 }
 
 /// Opens the store of a stopped server for writing: a damaged one is refused.
-fn open_stopped(data: &Path) -> Result<EmbeddedStore, Error> {
+pub(super) fn open_stopped(data: &Path) -> Result<EmbeddedStore, Error> {
     must_exist(data)?;
+    open(data)
+}
+
+fn open(data: &Path) -> Result<EmbeddedStore, Error> {
     EmbeddedStore::open(data, Options::default())
         .map_err(|error| StartError::store(data.to_owned(), error).into())
 }

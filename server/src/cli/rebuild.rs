@@ -6,9 +6,13 @@ use tokio::time::Instant;
 
 use super::{Error, args::RebuildArgs, ledger_source::Place, print, signal::interruptible};
 use crate::{
+    app::StartError,
     env::{SharedEnv, SystemEnv},
     events::Sinks,
-    jobs::rebuild::{self, Rebuilt},
+    jobs::{
+        Work,
+        rebuild::{self, Rebuilt},
+    },
     ledger::projector::Consumers,
     projectors,
 };
@@ -18,6 +22,9 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
     let store = Place::find(&args.store).await?.open_alone().await?;
+    if Work::Import.is_unfinished(&store).await? {
+        return Err(StartError::HalfImported.into());
+    }
     let env: SharedEnv = Arc::new(SystemEnv);
     // Without sinks: what was told stays told, and is not told again.
     let consumers = projectors::consumers(&store, &Sinks::default());
@@ -29,10 +36,15 @@ pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
         }
     };
     let done = interruptible(rebuild::rebuild(&env, &store, &consumers, each)).await??;
+    report(&done, &consumers)
+}
+
+/// Tells what was done, and what is wrong.
+pub(super) fn report(done: &Rebuilt, consumers: &Consumers) -> Result<(), Error> {
     for (drop_id, why) in &done.wrong {
         eprintln!("livedrop: {drop_id} WRONG: {why}");
     }
-    print(&summary(&done, &consumers))?;
+    print(&summary(done, consumers))?;
     match done.wrong.len() as u64 {
         0 => Ok(()),
         wrong => Err(Error::Wrong {
@@ -42,7 +54,7 @@ pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
     }
 }
 
-fn so_far(done: &Rebuilt) -> String {
+pub(super) fn so_far(done: &Rebuilt) -> String {
     format!(
         "{} drops, {} ledgers, {} records, {} orders",
         done.drops, done.ledgers, done.records, done.orders

@@ -24,6 +24,9 @@ const CLOCK_OFF_MAX: Duration = Duration::from_millis(500);
 /// Looks in a row that must find the clock off: one may have been unlucky.
 const CLOCK_LOOKS: u32 = 3;
 
+/// First heartbeats that may fail: each is given up soon, and a database that is just being used again may be slow.
+const FIRST_BEATS: u32 = 10;
+
 /// How a process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -83,6 +86,20 @@ impl Membership {
             Some(_) => Standing::Silent,
             None => Standing::Gone,
         }
+    }
+
+    /// Says for the first time that this process lives; it must not write before.
+    ///
+    /// # Errors
+    /// If the store fails again and again.
+    pub async fn join(&self) -> Result<(), StoreError> {
+        for _ in 1..FIRST_BEATS {
+            match self.beat().await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::warn!(%error, "the first heartbeat failed; tried again"),
+            }
+        }
+        self.beat().await
     }
 
     /// Says that this process lives, and reads who else does. If that can't be read, the last view stays.
@@ -215,5 +232,38 @@ mod tests {
         assert_eq!(median(&mut offsets), Some(10), "one wrong node is outvoted");
         assert_eq!(median(&mut []), None);
         assert_eq!(median(&mut [4, 2]), Some(2));
+    }
+
+    /// A process whose clock runs ahead stops writing until it is right again; one that is right goes on.
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_clock_stops_writing() {
+        use crate::{
+            ledger::testing::{EPOCH, SimEnv, World, place, terms},
+            store::faulty::FaultPlan,
+        };
+        let world = World::with(1, &terms(&[(5, 500, 0)], EPOCH)).await;
+        for (n, skew_micros, may_write) in [
+            (1, 2_000_000, false),
+            (2, -2_000_000, false),
+            (3, 300_000, true),
+        ] {
+            let process = world.process(n, FaultPlan::default(), skew_micros);
+            let env: SharedEnv = Arc::<SimEnv>::clone(&process.env);
+            let store = process.shared_store();
+            let members = Membership::new(env, store, process.ledgers.clone(), String::new());
+            let stop = CancellationToken::new();
+            let running = tokio::spawn(members.run(stop.clone()));
+            tokio::time::sleep(Duration::from_secs(12)).await;
+            let n = u128::from(n);
+            assert!(
+                process.call(place(1, n, &[(0, 1)])).await.is_ok(),
+                "two looks are not enough"
+            );
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            let answer = process.call(place(1, n + 10, &[(0, 1)])).await;
+            assert_eq!(answer.is_ok(), may_write, "{answer:?}");
+            stop.cancel();
+            running.await.unwrap();
+        }
     }
 }

@@ -18,7 +18,8 @@ use crate::{
     domain::Money,
     env::SharedEnv,
     ledger::{
-        Answer, AttemptId, AttemptView, Command, LedgerError, Registry, Report, state::AttemptState,
+        Answer, AttemptId, AttemptView, Command, LedgerError, Registry, Report, Share,
+        state::AttemptState,
     },
     payments::{AttemptKey, PaymentStatus, ProviderError, Providers, SharedProvider},
     store::{Put, SharedStore, StoreError, payments::AttemptRow},
@@ -31,6 +32,10 @@ const LEDGER_WITHIN: Duration = Duration::from_secs(10);
 /// Looks at one attempt come this far apart: at first, and at most. Webhooks are quicker.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(15);
+
+/// What another process began it has this long to go on with: longer than it takes to be known as dead. Two that work on one payment are
+/// harmless, but the provider would be asked twice.
+const OTHERS_WITHIN: Duration = Duration::from_secs(6);
 
 /// Why nothing could be found out about an attempt.
 #[derive(Debug, thiserror::Error)]
@@ -118,13 +123,13 @@ impl PaymentRunner {
     pub async fn run(self, stop: CancellationToken) {
         let work = self.0.ledgers.work();
         while let Some(taken) = stop.run_until_cancelled(work.take()).await {
-            for id in taken {
-                if !self.begin(id) {
+            for (id, share) in taken {
+                if share == Share::Own && !self.begin(id) {
                     continue;
                 }
                 let (runner, stop) = (self.clone(), stop.clone());
                 let task = self.0.tasks.track_future(async move {
-                    stop.run_until_cancelled(runner.go_on(id)).await;
+                    stop.run_until_cancelled(runner.take_up(id, share)).await;
                 });
                 self.0.env.spawn("payment", Box::pin(task));
             }
@@ -156,6 +161,17 @@ impl PaymentRunner {
                 true
             }
         }
+    }
+
+    /// Goes on with an attempt, at once or when others had their time.
+    async fn take_up(&self, id: AttemptId, share: Share) {
+        if share == Share::Others {
+            self.0.env.sleep(OTHERS_WITHIN).await;
+            if !self.begin(id) {
+                return;
+            }
+        }
+        self.go_on(id).await;
     }
 
     /// Goes on with an attempt until it has ended.

@@ -2,22 +2,18 @@
 //! same consumers that follow them while they are written. Events are not told again.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use futures::{StreamExt as _, stream};
 
-use super::outbox;
+use super::{Work, outbox};
 use crate::{
     domain::{DropId, drop::Drop},
     env::SharedEnv,
     ledger::projector::{Consumers, StoredError, project_stored},
-    store::{Cas, SharedStore, StoreError, jobs::Job},
+    store::{SharedStore, StoreError},
 };
 
-/// Notes a rebuild that is not finished.
-const JOB: &str = "rebuild";
-const BEGUN: i64 = 1;
-const FINISHED: i64 = 0;
 /// Drops read at a time.
 const PAGE: usize = 100;
 /// Ledgers projected at once: their rows share commits, and this many folds fit into memory.
@@ -64,7 +60,7 @@ pub async fn rebuild(
     mut each: impl FnMut(&Rebuilt),
 ) -> Result<Rebuilt, RebuildError> {
     // First: a process that dies from here on leaves a store that no server starts on.
-    note(env, store, BEGUN).await?;
+    note(Work::Rebuild.begin(env, store).await?)?;
     store.truncate_derived().await?;
     let (mut done, mut after) = (Rebuilt::default(), None);
     loop {
@@ -82,32 +78,15 @@ pub async fn rebuild(
         }
     }
     done.wrong.sort_unstable();
-    note(env, store, FINISHED).await?;
+    note(Work::Rebuild.finish(env, store).await?)?;
     Ok(done)
 }
 
-/// Whether a rebuild was cut off, so that rows are missing.
-///
-/// # Errors
-/// If the store fails.
-pub async fn is_unfinished(store: &SharedStore) -> Result<bool, StoreError> {
-    Ok(store
-        .get_job(JOB)
-        .await?
-        .is_some_and(|job| job.cursor == BEGUN))
-}
-
-async fn note(env: &SharedEnv, store: &SharedStore, cursor: i64) -> Result<(), RebuildError> {
-    let before = store.get_job(JOB).await?;
-    let job = Job {
-        job_id: JOB.to_owned(),
-        version: before.map_or(0, |job| job.version) + 1,
-        op_id: env.uuid(),
-        cursor,
-    };
-    match store.update_job(&job).await? {
-        Cas::Done => Ok(()),
-        Cas::Stale(_) => Err(RebuildError::Busy),
+fn note(is_ours: bool) -> Result<(), RebuildError> {
+    if is_ours {
+        Ok(())
+    } else {
+        Err(RebuildError::Busy)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How often ledgers of dead processes are looked for: 16 reads, and a hold that nobody watches expires this much late.
-const SWEEP_EVERY: Duration = Duration::from_secs(3);
+pub const SWEEP_EVERY: Duration = Duration::from_secs(3);
 /// Rows read at a time.
 const PAGE: usize = 500;
 /// Ledgers taken over at once: one that hangs holds up few others, and so many folds fit into memory.

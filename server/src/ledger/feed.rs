@@ -10,7 +10,7 @@ use super::{
     entry::Event,
     state::StockState,
     watches::OrderWatches,
-    work_list::{AttemptId, WorkList},
+    work_list::{AttemptId, Share, WorkList},
 };
 
 /// Records that a slow projector may be behind before it has to read the log: about 3 s of a rush.
@@ -29,11 +29,12 @@ impl Feed {
     /// A feed of a ledger that stands at `state`. Payments and refunds that are open there are told of at once.
     pub(super) fn new(state: &StockState, work: Arc<WorkList>) -> Self {
         let drop_id = state.ledger_id();
-        work.add(state.unfinished().map(|it| AttemptId {
+        let unfinished = state.unfinished().map(|it| AttemptId {
             drop_id,
             order_id: it.order_id,
             attempt: it.attempt,
-        }));
+        });
+        work.add(Share::Own, unfinished);
         Self {
             view: watch::channel(Arc::new(DropView::of(state))).0,
             records: broadcast::channel(RECORDS_MAX).0,
@@ -68,8 +69,8 @@ impl Feed {
         self.view.send_replace(applied.view.clone());
     }
 
-    /// Tells of a record that was shown.
-    pub(super) fn tell(&self, applied: Applied) {
+    /// Tells of a record that was shown, and whose work it brings.
+    pub(super) fn tell(&self, applied: Applied, share: Share) {
         self.watches.tell(&applied.orders);
         let drop_id = applied.ledger_id;
         let begun = applied.entries.iter().filter_map(|entry| {
@@ -88,7 +89,7 @@ impl Feed {
                 attempt,
             })
         });
-        self.work.add(begun);
+        self.work.add(share, begun);
         // Without a projector nobody listens.
         let _ = self.records.send(Arc::new(applied));
     }

@@ -31,6 +31,7 @@ use super::{
     record::{self, Salts},
     state::{FoldError, StockState},
     verify,
+    work_list::Share,
 };
 use crate::{
     domain::{ProcessId, Timestamp, drop::LedgerSecret},
@@ -313,7 +314,9 @@ impl Writer {
                     }
                     self.answer(batch, draft);
                     // After the answers: buyers wait.
-                    applied.into_iter().for_each(|it| self.at.feed.tell(it));
+                    applied
+                        .into_iter()
+                        .for_each(|it| self.at.feed.tell(it, Share::Own));
                     return Ok(());
                 }
                 Slot::Lost(existing) => {
@@ -383,7 +386,7 @@ impl Writer {
     /// Tells of a record that another process wrote: nobody waits for an answer in between.
     fn heard(&self, applied: Applied) {
         self.at.feed.show(&applied);
-        self.at.feed.tell(applied);
+        self.at.feed.tell(applied, Share::Others);
     }
 
     /// Notes that this process has the ledger open, before its first append.

@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "these are tests, in the library only so that the integration tests can run them too"
 )]
 
@@ -23,6 +24,7 @@ pub mod projections;
 pub mod reopening;
 pub mod requests;
 pub mod rows;
+pub mod truth;
 
 pub(in crate::store) mod pages;
 pub(in crate::store) mod samples;
@@ -83,6 +85,10 @@ macro_rules! store_conformance {
             jobs::racing_jobs_have_one_winner,
             audit::entries_are_listed_oldest_first,
             audit::the_audit_list_is_bounded,
+            truth::a_scan_has_every_row_once,
+            truth::the_truth_is_put_if_absent,
+            truth::what_was_put_is_as_if_written,
+            truth::racing_puts_of_equal_rows_all_succeed,
             processes::processes_are_known_until_they_leave,
             processes::a_silent_process_is_dead,
             processes::clocks_go_on,

@@ -62,6 +62,6 @@ pub trait DropStore: Send + Sync {
         page: PageRequest<(Timestamp, DropId)>,
     ) -> Result<Vec<(Timestamp, DropId)>>;
 
-    /// Pages through all drops in some fixed order, which need not be that of the ids. For `livedrop rebuild` only.
+    /// Pages through all drops in some fixed order, which need not be that of the ids. For tools only: rebuilding and checking.
     async fn scan_drops(&self, after: Option<DropId>, limit: usize) -> Result<Vec<Drop>>;
 }

@@ -6,6 +6,7 @@
 mod accounts;
 mod audit;
 mod committer;
+mod copy;
 mod drops;
 mod file;
 mod jobs;
@@ -24,6 +25,7 @@ mod rows;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod truth;
 mod versioned;
 
 use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
@@ -42,7 +44,10 @@ use crate::{
     env::{SharedEnv, SystemEnv},
 };
 
-pub use file::{FILE_NAME, OpenError};
+pub use self::{
+    copy::{CopyError, RowCounts},
+    file::{FILE_NAME, OpenError},
+};
 
 /// What is called, with a text for the log, when a commit has failed. It must not come back to a process that goes on serving.
 pub type FatalHandler = Arc<dyn Fn(&str) + Send + Sync>;

@@ -2,13 +2,17 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Result;
+use super::{
+    Result,
+    text::{base64_bytes, hex_32},
+};
 use crate::domain::{DropId, ProcessId, Timestamp};
 
-/// One stored record of a ledger, bytes as they are hashed. `ledger/record.rs` gives them meaning.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One stored record of a ledger, bytes as they are hashed. `ledger/record.rs` gives them meaning. Its serde form is for files and tools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerRecord {
     /// The drop whose ledger it is.
     pub ledger_id: DropId,
@@ -31,10 +35,13 @@ pub struct LedgerRecord {
     /// Units sold after the record.
     pub sold: i64,
     /// Hash of the record before; zeros for the first.
+    #[serde(with = "hex_32")]
     pub prev_hash: [u8; 32],
     /// Hash of this record.
+    #[serde(with = "hex_32")]
     pub hash: [u8; 32],
     /// Encoded `livedrop.internal.v1.RecordBody`.
+    #[serde(with = "base64_bytes")]
     pub body: Bytes,
 }
 
@@ -48,7 +55,7 @@ pub enum Append {
 }
 
 /// A process may have work open in a ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OpenLedger {
     /// Which ledger.
     pub ledger_id: DropId,

@@ -23,8 +23,11 @@ mod row;
 mod schema;
 mod session;
 mod sessions;
+mod truth;
 
 use std::fmt;
+
+use tokio::sync::OnceCell;
 
 use self::{db::Db, schema::Found};
 pub use self::{
@@ -47,6 +50,7 @@ pub struct ScyllaStore {
     jobs: lwt::Statements,
     audit: audit::Statements,
     processes: processes::Statements,
+    truth: OnceCell<truth::Statements>,
 }
 
 impl fmt::Debug for ScyllaStore {
@@ -92,6 +96,7 @@ impl ScyllaStore {
             jobs: jobs::prepare(&db).await?,
             audit: audit::Statements::prepare(&db).await?,
             processes: processes::Statements::prepare(&db).await?,
+            truth: OnceCell::new(),
             db,
         };
         // Cassandra does not tell the driver which statements are LWTs.

@@ -11,3 +11,8 @@
 mod conformance;
 mod keyspace;
 mod migrate;
+mod moving;
+mod pool;
+
+#[path = "../harness/mod.rs"]
+mod harness;

@@ -19,7 +19,10 @@ async fn get_me_with(client: &Client, header: &str) -> Result<(), Status> {
 #[tokio::test]
 async fn bad_tokens_get_one_answer() {
     let server = Server::start().await;
-    let (person, other) = (server.person().await, Server::start().await.person().await);
+    let (person, other) = (
+        server.person().await,
+        Server::foreign().await.person().await,
+    );
     let good = person.tokens().unwrap().access_token;
     assert!(
         get_me_with(&person, &format!("Bearer {good}"))

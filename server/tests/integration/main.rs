@@ -1,4 +1,5 @@
-//! The server as clients see it: a real one per test, on a port of its own, driven through the Rust SDK.
+//! The server as clients see it: a real one per test, on a port of its own, driven through the Rust SDK. The same bodies run on every
+//! backend: on a database with `LIVEDROP_TEST_CQL=HOST:PORT` (`scripts/test cql`), else embedded.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,17 +11,19 @@
 
 mod accounts;
 mod bad_input;
+mod command_line;
 mod drops;
 mod errors;
 mod events;
-mod harness;
 mod lists;
 mod mutations;
 mod orders;
 mod payments;
-mod process;
 mod proofs;
 mod recovery;
 mod restarts;
 mod stripe;
 mod watch;
+
+#[path = "../harness/mod.rs"]
+mod harness;

@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use crate::harness::{
-    Server, cancel_order, eventually, get_drop, get_order, open_drop, order_request, place, reason,
-    request_id, stock,
+    Server, cancel_order, eventually, get_drop, get_order, home::Home, open_drop, order_request,
+    place, reason, request_id, stock,
 };
 
 /// Places an order of one unit and pays in the same call.
@@ -232,19 +232,15 @@ async fn press(order: &v1::Order, button: &str) {
 
 #[tokio::test]
 async fn a_provider_that_takes_no_new_payments_finishes_what_it_began() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Server::on_disk(dir.path()).await;
+    let home = Home::new().await;
+    let server = Server::at(&home).await;
     let (creator, ann) = (server.creator().await, server.person().await);
     let drop = open_drop(&creator, &[(100, 5)]).await;
     let mut order = buy(&ann, &drop, "pm_test_3ds").await.unwrap();
     let before = server.endpoint();
     server.stop().await;
 
-    let server = Server::start_with(|config| {
-        config.store.data = Some(dir.path().to_owned());
-        config.payments.provider = None;
-    })
-    .await;
+    let server = Server::at_with(&home, |config| config.payments.provider = None).await;
     order.action_url = order.action_url.replace(&before, &server.endpoint());
     press(&order, "approve").await;
     let ann = server.stranger().with_tokens(ann.tokens().unwrap());

@@ -13,7 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic_types::StatusExt as _;
 
 use crate::harness::{
-    Server, cancel_order, eventually, get_order, open_drop, order_request, place, reason,
+    Server, cancel_order, eventually, get_order, home::Home, open_drop, order_request, place,
+    reason,
 };
 
 type Frames = Streaming<v1::WatchOrderResponse>;
@@ -320,17 +321,12 @@ async fn streams_are_capped_and_places_come_back() {
 
 #[tokio::test]
 async fn a_server_that_comes_back_is_watched_on() {
-    let dir = tempfile::tempdir().unwrap();
+    let home = Home::new().await;
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let start = || {
-        Server::start_with(|config| {
-            config.store.data = Some(dir.path().to_owned());
-            config.server.listen = address;
-        })
-    };
+    let start = || Server::at_with(&home, |config| config.server.listen = address);
     let server = start().await;
     let (creator, ann) = (server.creator().await, server.person().await);
     let drop = open_drop(&creator, &[(100, 5)]).await;

@@ -87,7 +87,8 @@ fn every_rpc_has_a_policy() {
 
 #[test]
 fn every_rpc_is_called_by_an_integration_test() {
-    let tests = source::under("server/tests/integration");
+    let mut tests = source::under("server/tests/integration");
+    tests.extend(source::under("server/tests/harness"));
     let missing = contract::uncalled(&contract::rpcs(&contract::descriptors()), &tests);
     assert!(
         missing.is_empty(),

@@ -14,7 +14,7 @@ use super::{
     protocol::{self, Answer, Call},
 };
 use crate::{
-    app::drop_list::{Cursor, DropPage},
+    app::{backup::BackedUp, drop_list::DropPage},
     domain::{DropId, OrderId},
     service::operator::{OrderSheet, SettleOrder, Settled},
     store::{Append, LedgerRecord, LedgerStore, OpenLedger, Result, StoreError},
@@ -46,11 +46,13 @@ impl RemoteLedgers {
     ///
     /// # Errors
     /// If the server can't read its store, or is gone.
-    pub async fn list_drops(&self, after: Option<Cursor>) -> Result<DropPage> {
+    pub async fn list_drops(&self, after: Option<DropId>) -> Result<DropPage> {
         match self.ask(&Call::ListDrops { after }).await? {
             Answer::Drops(page) => Ok(page),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
-            Answer::Records(_) | Answer::Order(_) | Answer::Settled(_) => Err(unexpected()),
+            Answer::Records(_) | Answer::Order(_) | Answer::Settled(_) | Answer::BackedUp(_) => {
+                Err(unexpected())
+            }
         }
     }
 
@@ -62,7 +64,9 @@ impl RemoteLedgers {
         match self.ask(&Call::ShowOrder { drop_id, order_id }).await? {
             Answer::Order(sheet) => Ok(*sheet),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
-            Answer::Records(_) | Answer::Drops(_) | Answer::Settled(_) => Err(unexpected()),
+            Answer::Records(_) | Answer::Drops(_) | Answer::Settled(_) | Answer::BackedUp(_) => {
+                Err(unexpected())
+            }
         }
     }
 
@@ -74,7 +78,23 @@ impl RemoteLedgers {
         match self.ask(&Call::SettleOrder(wish)).await? {
             Answer::Settled(settled) => Ok(*settled),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
-            Answer::Records(_) | Answer::Drops(_) | Answer::Order(_) => Err(unexpected()),
+            Answer::Records(_) | Answer::Drops(_) | Answer::Order(_) | Answer::BackedUp(_) => {
+                Err(unexpected())
+            }
+        }
+    }
+
+    /// Has the data directory copied to `to`, an absolute path that is not there yet.
+    ///
+    /// # Errors
+    /// If the server can't, or is gone: then there is no backup.
+    pub async fn back_up(&self, to: &Path) -> Result<BackedUp> {
+        match self.ask(&Call::BackUp { to: to.to_owned() }).await? {
+            Answer::BackedUp(backed_up) => Ok(backed_up),
+            Answer::Failed(message) => Err(StoreError::Determinate(message)),
+            Answer::Records(_) | Answer::Drops(_) | Answer::Order(_) | Answer::Settled(_) => {
+                Err(unexpected())
+            }
         }
     }
 
@@ -131,9 +151,11 @@ impl LedgerStore for RemoteLedgers {
             })
             .await?
         {
-            Answer::Records(rows) => Ok(rows.into_iter().map(|row| row.0).collect()),
+            Answer::Records(records) => Ok(records),
             Answer::Failed(message) => Err(StoreError::Determinate(message)),
-            Answer::Drops(_) | Answer::Order(_) | Answer::Settled(_) => Err(unexpected()),
+            Answer::Drops(_) | Answer::Order(_) | Answer::Settled(_) | Answer::BackedUp(_) => {
+                Err(unexpected())
+            }
         }
     }
 

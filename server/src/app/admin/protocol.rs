@@ -1,16 +1,13 @@
 //! What goes over the admin socket.
 
-use std::io;
+use std::{io, path::PathBuf};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
-use uuid::Uuid;
 
 use crate::{
-    app::drop_list::{Cursor, DropPage},
-    domain::{DropId, OrderId, Timestamp},
+    app::{backup::BackedUp, drop_list::DropPage},
+    domain::{DropId, OrderId},
     service::operator::{OrderSheet, SettleOrder, Settled},
     store::LedgerRecord,
 };
@@ -32,73 +29,25 @@ pub(super) enum Call {
         limit: usize,
     },
     /// The drops there are, in the order of opening.
-    ListDrops { after: Option<Cursor> },
+    ListDrops { after: Option<DropId> },
     /// An order, with all that is known of its payments.
     ShowOrder { drop_id: DropId, order_id: OrderId },
     /// Settle an attempt to pay by hand.
     SettleOrder(SettleOrder),
+    /// Copy the data directory to this path.
+    BackUp { to: PathBuf },
 }
 
 /// An answer.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
-    Records(Vec<LedgerRow>),
+    Records(Vec<LedgerRecord>),
     Drops(DropPage),
     Order(Box<OrderSheet>),
     Settled(Box<Settled>),
+    BackedUp(BackedUp),
     Failed(String),
-}
-
-/// A record whose bytes are text: the body base64, hashes hexadecimal.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct LedgerRow(#[serde(with = "LedgerRecordFields")] pub(super) LedgerRecord);
-
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "LedgerRecord")]
-struct LedgerRecordFields {
-    ledger_id: DropId,
-    seq: u64,
-    format: u16,
-    fold_version: u16,
-    writer_id: Uuid,
-    batch_id: Uuid,
-    recorded_at: Timestamp,
-    available: i64,
-    held: i64,
-    sold: i64,
-    #[serde(serialize_with = "hash_to_hex", deserialize_with = "hash_from_hex")]
-    prev_hash: [u8; 32],
-    #[serde(serialize_with = "hash_to_hex", deserialize_with = "hash_from_hex")]
-    hash: [u8; 32],
-    #[serde(
-        serialize_with = "body_to_base64",
-        deserialize_with = "body_from_base64"
-    )]
-    body: Bytes,
-}
-
-fn hash_to_hex<S: Serializer>(hash: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&hex::encode(hash))
-}
-
-fn hash_from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(String::deserialize(deserializer)?, &mut hash)
-        .map_err(D::Error::custom)?;
-    Ok(hash)
-}
-
-fn body_to_base64<S: Serializer>(body: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&STANDARD.encode(body))
-}
-
-fn body_from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-    STANDARD
-        .decode(String::deserialize(deserializer)?)
-        .map(Bytes::from)
-        .map_err(D::Error::custom)
 }
 
 /// A message and its end.

@@ -450,3 +450,43 @@ async fn a_waiting_payment_is_not_asked_about_all_the_time() {
     let asked = shop.line.asked.load(Ordering::Relaxed);
     assert!((15..40).contains(&asked), "{asked}");
 }
+
+/// Two processes that both see a payment begin do not both ask the provider about it.
+#[tokio::test(start_paused = true)]
+async fn what_another_process_began_is_left_to_it() {
+    let shop = Shop::open().await;
+    let other = shop.world.process(2, FaultPlan::default(), 0);
+    let providers = Providers::new(Some("test"), vec![shop.line.clone()]);
+    tokio::spawn(runner(&other, providers).run(CancellationToken::new()));
+    let _opened = other.ledgers.ledger(drop_id(1)).await.unwrap();
+    shop.run();
+    let order_id = shop.buy(1, 1, "pm_test_slow").await;
+    // The other one has heard of it, and waits.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let asked = shop.line.asked.load(Ordering::Relaxed);
+    let alone = {
+        let alone = Shop::open().await;
+        alone.run();
+        alone.buy(1, 1, "pm_test_slow").await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        alone.line.asked.load(Ordering::Relaxed)
+    };
+    assert_eq!(asked, alone);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(shop.state(order_id).await.0, OrderState::Paid);
+    assert_eq!(shop.money(order_id), (500, 0));
+}
+
+/// It goes on with it if the other one has died.
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_process_began_is_taken_up_by_who_looked_on() {
+    let shop = Shop::open().await;
+    let other = shop.world.process(2, FaultPlan::default(), 0);
+    let providers = Providers::new(Some("test"), vec![shop.line.clone()]);
+    tokio::spawn(runner(&other, providers).run(CancellationToken::new()));
+    let _opened = other.ledgers.ledger(drop_id(1)).await.unwrap();
+    let order_id = shop.buy(1, 1, "pm_test_ok").await;
+    shop.process.env.kill();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(shop.money(order_id), (500, 0));
+}

@@ -14,8 +14,10 @@ use crate::{
     store::LedgerRecord,
 };
 
-/// Room kept for the last command's entries (an order of 100 lines takes about 9 KiB) and the counts.
-const RESERVE_BYTES: usize = 16 * 1024;
+/// Room kept for the last command's entries, whatever it is: mostly a reason of 500 characters.
+const RESERVE_BYTES: usize = 4 * 1024;
+/// And for each item of the drop: a line of the last command, a notice, the record's count.
+const RESERVE_BYTES_PER_ITEM: usize = 160;
 /// Entries of a record that room is made for at once.
 const ENTRIES_EXPECTED: usize = 512;
 /// Due entries folded between two looks at the size; an order of 100 lines gives back about 3 KiB.
@@ -27,6 +29,8 @@ pub(super) struct Draft {
     pub(super) entries: Vec<Entry>,
     encoded: Vec<EncodedEntry>,
     bytes: usize,
+    /// So many bytes fill the record: what the last command adds still fits.
+    full_at: usize,
     /// Of the first so many waiting commands.
     pub(super) outcomes: Vec<Outcome>,
 }
@@ -51,6 +55,8 @@ impl Draft {
     pub(super) fn make(opening: &mut Opening, waiting: &VecDeque<Queued>) -> Result<Self, Broken> {
         let state = &mut opening.state;
         let mut at = state.next_position(opening.env.now());
+        // Those of the terms: an empty log has none yet.
+        let items = opening.terms.items.len();
         let room = (2 * waiting.len()).min(ENTRIES_EXPECTED) + DUE_STEP;
         let mut draft = Self {
             start: at,
@@ -58,6 +64,7 @@ impl Draft {
             entries: Vec::with_capacity(room),
             encoded: Vec::with_capacity(room),
             bytes: 0,
+            full_at: BODY_BYTES_MAX.saturating_sub(RESERVE_BYTES + items * RESERVE_BYTES_PER_ITEM),
             outcomes: Vec::new(),
         };
         state.begin();
@@ -88,7 +95,7 @@ impl Draft {
     }
 
     fn is_full(&self) -> bool {
-        self.bytes >= BODY_BYTES_MAX - RESERVE_BYTES
+        self.bytes >= self.full_at
     }
 
     fn encode_new(&mut self) {

@@ -13,11 +13,15 @@ use crate::store::{
     audit::{AUDIT_LIST_MAX, AuditEntry},
 };
 
+pub(super) fn entry_key(entry: &AuditEntry) -> Vec<u8> {
+    let clustering = key::time_and_id(entry.at, entry.id.as_bytes());
+    [&entry.subject.as_bytes()[..], &clustering].concat()
+}
+
 #[async_trait]
 impl AuditStore for EmbeddedStore {
     async fn put_audit(&self, entry: &AuditEntry) -> Result<()> {
-        let clustering = key::time_and_id(entry.at, entry.id.as_bytes());
-        let key = [&entry.subject.as_bytes()[..], &clustering].concat();
+        let key = entry_key(entry);
         let row = encode(entry)?;
         self.write(move |rows| rows.put_if_absent(AUDIT_LOG, &key, &[&row]).map(drop))
             .await

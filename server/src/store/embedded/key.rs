@@ -22,6 +22,11 @@ pub(super) const fn ordered_i32(number: i32) -> [u8; 4] {
     (number ^ i32::MIN).to_be_bytes()
 }
 
+/// Back from [`ordered_i32`].
+pub(super) const fn from_ordered_i32(bytes: [u8; 4]) -> i32 {
+    i32::from_be_bytes(bytes) ^ i32::MIN
+}
+
 /// Takes the next `N` bytes off a stored key or row.
 pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Failure> {
     let (head, tail) = bytes
@@ -48,6 +53,13 @@ pub(super) fn take_time(bytes: &mut &[u8]) -> Result<Timestamp, Failure> {
 /// Takes an id off a stored key or row.
 pub(super) fn take_id(bytes: &mut &[u8]) -> Result<Uuid, Failure> {
     Ok(Uuid::from_bytes(take(bytes)?))
+}
+
+/// What is left of a stored key, as text.
+pub(super) fn text(bytes: &[u8]) -> Result<String, Failure> {
+    let text = str::from_utf8(bytes)
+        .map_err(|error| Failure::Row(format!("a stored key is no text: {error}")))?;
+    Ok(text.to_owned())
 }
 
 /// The keys of `partition` that come after the clustering key `after` in `order`.
@@ -81,7 +93,9 @@ mod tests {
         let numbers = [i64::MIN, -256, -255, -1, 0, 1, 255, 256, i64::MAX];
         assert!(numbers.map(ordered_i64).is_sorted());
         assert_eq!(numbers.map(ordered_i64).map(from_ordered_i64), numbers);
-        assert!([i32::MIN, -1, 0, 1, i32::MAX].map(ordered_i32).is_sorted());
+        let numbers = [i32::MIN, -1, 0, 1, i32::MAX];
+        assert!(numbers.map(ordered_i32).is_sorted());
+        assert_eq!(numbers.map(ordered_i32).map(from_ordered_i32), numbers);
     }
 
     #[test]

@@ -18,12 +18,12 @@ use crate::{
 /// Bytes before the body: two u16, two ids, four i64, two hashes.
 const HEADER_BYTES: usize = 2 + 2 + 16 + 16 + 4 * 8 + 32 + 32;
 
-fn record_key(ledger_id: DropId, seq: u64) -> Vec<u8> {
+pub(super) fn record_key(ledger_id: DropId, seq: u64) -> Vec<u8> {
     [&ledger_id.as_bytes()[..], &seq.to_be_bytes()].concat()
 }
 
 /// All of a record but its key and its body, which follows as it is.
-fn encode_header(record: &LedgerRecord) -> Vec<u8> {
+pub(super) fn encode_header(record: &LedgerRecord) -> Vec<u8> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend_from_slice(&record.format.to_be_bytes());
     header.extend_from_slice(&record.fold_version.to_be_bytes());
@@ -42,7 +42,7 @@ fn encode_header(record: &LedgerRecord) -> Vec<u8> {
     header
 }
 
-fn decode_record(
+pub(super) fn decode_record(
     ledger_id: DropId,
     seq: u64,
     mut row: &[u8],
@@ -65,7 +65,7 @@ fn decode_record(
     })
 }
 
-fn open_key(open: OpenLedger) -> Vec<u8> {
+pub(super) fn open_key(open: OpenLedger) -> Vec<u8> {
     [&[open.ledger_id.shard()][..], &open_clustering(&open)].concat()
 }
 
@@ -73,7 +73,7 @@ fn open_clustering(open: &OpenLedger) -> Vec<u8> {
     [&open.ledger_id.as_bytes()[..], open.process_id.as_bytes()].concat()
 }
 
-fn decode_open(mut key: &[u8]) -> std::result::Result<OpenLedger, Failure> {
+pub(super) fn decode_open(mut key: &[u8]) -> std::result::Result<OpenLedger, Failure> {
     let _shard: [u8; 1] = key::take(&mut key)?;
     Ok(OpenLedger {
         ledger_id: DropId::new(Uuid::from_bytes(key::take(&mut key)?)),

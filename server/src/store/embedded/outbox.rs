@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// The kind, then the id.
-fn encode_entity(entity: Entity) -> [u8; 17] {
+pub(super) fn encode_entity(entity: Entity) -> [u8; 17] {
     let mut bytes = [0; 17];
     let (kind, id) = bytes.split_at_mut(1);
     kind.fill(match entity.kind {
@@ -24,7 +24,7 @@ fn encode_entity(entity: Entity) -> [u8; 17] {
     bytes
 }
 
-fn decode_entity(mut bytes: &[u8]) -> std::result::Result<Entity, Failure> {
+pub(super) fn decode_entity(mut bytes: &[u8]) -> std::result::Result<Entity, Failure> {
     let [kind] = key::take(&mut bytes)?;
     let kind = match kind {
         1 => EntityKind::Account,
@@ -47,12 +47,12 @@ fn clustering(key: &IntentKey) -> [u8; 24] {
     key::time_and_id(key.created_at, key.op_id.as_bytes())
 }
 
-fn intent_key(intent: &Intent) -> Vec<u8> {
+pub(super) fn intent_key(intent: &Intent) -> Vec<u8> {
     let partition = partition(intent.entity.shard(), intent.created_at.hour());
     [&partition[..], &clustering(&intent.key())].concat()
 }
 
-fn decode_intent(mut key: &[u8], row: &[u8]) -> std::result::Result<Intent, Failure> {
+pub(super) fn decode_intent(mut key: &[u8], row: &[u8]) -> std::result::Result<Intent, Failure> {
     let _partition: [u8; 9] = key::take(&mut key)?;
     Ok(Intent {
         entity: decode_entity(row)?,
@@ -61,7 +61,7 @@ fn decode_intent(mut key: &[u8], row: &[u8]) -> std::result::Result<Intent, Fail
     })
 }
 
-fn decode_version(mut row: &[u8]) -> std::result::Result<i64, Failure> {
+pub(super) fn decode_version(mut row: &[u8]) -> std::result::Result<i64, Failure> {
     Ok(key::from_ordered_i64(key::take(&mut row)?))
 }
 

@@ -11,12 +11,12 @@ use crate::{
     store::{PaymentStore, Put, Result, payments::AttemptRow},
 };
 
-fn attempt_key(order_id: OrderId, attempt: i32) -> Vec<u8> {
+pub(super) fn attempt_key(order_id: OrderId, attempt: i32) -> Vec<u8> {
     [&order_id.as_bytes()[..], &key::ordered_i32(attempt)].concat()
 }
 
 /// Both parts are of any length, so the first one's tells where the second begins.
-fn event_key(provider: &str, event_id: &str) -> Vec<u8> {
+pub(super) fn event_key(provider: &str, event_id: &str) -> Vec<u8> {
     [
         &provider.len().to_be_bytes()[..],
         provider.as_bytes(),
@@ -25,7 +25,22 @@ fn event_key(provider: &str, event_id: &str) -> Vec<u8> {
     .concat()
 }
 
-fn decode_event(mut row: &[u8]) -> std::result::Result<Timestamp, Failure> {
+/// Back from [`event_key`].
+pub(super) fn decode_event_key(mut key: &[u8]) -> std::result::Result<(String, String), Failure> {
+    let provider_bytes = usize::from_be_bytes(key::take(&mut key)?);
+    let (provider, event_id) = key
+        .split_at_checked(provider_bytes)
+        .ok_or_else(|| Failure::Row("a stored event's key is cut short".to_owned()))?;
+    Ok((key::text(provider)?, key::text(event_id)?))
+}
+
+/// Back from [`attempt_key`].
+pub(super) fn decode_attempt_key(mut key: &[u8]) -> std::result::Result<(OrderId, i32), Failure> {
+    let order_id = OrderId::new(key::take_id(&mut key)?);
+    Ok((order_id, key::from_ordered_i32(key::take(&mut key)?)))
+}
+
+pub(super) fn decode_event(mut row: &[u8]) -> std::result::Result<Timestamp, Failure> {
     key::take_time(&mut row)
 }
 

@@ -31,18 +31,24 @@ const DERIVED: [RowTable; 6] = [
 /// Most consumers of a ledger: they are parts of this program, a handful.
 const CONSUMERS_MAX: usize = 100;
 
-fn decode_checkpoint(
+pub(super) fn checkpoint_key(ledger_id: DropId, consumer: &str) -> Vec<u8> {
+    [ledger_id.as_bytes(), consumer.as_bytes()].concat()
+}
+
+pub(super) fn encode_checkpoint(checkpoint: &Checkpoint) -> Vec<u8> {
+    [&checkpoint.seq.to_be_bytes()[..], &checkpoint.hash].concat()
+}
+
+pub(super) fn decode_checkpoint(
     mut key: &[u8],
     mut row: &[u8],
-) -> std::result::Result<(String, Checkpoint), Failure> {
-    let _ledger_id = key::take_id(&mut key)?;
-    let consumer = str::from_utf8(key)
-        .map_err(|error| Failure::Row(format!("a stored consumer is no text: {error}")))?;
+) -> std::result::Result<(DropId, String, Checkpoint), Failure> {
+    let ledger_id = DropId::new(key::take_id(&mut key)?);
     let checkpoint = Checkpoint {
         seq: u64::from_be_bytes(key::take(&mut row)?),
         hash: key::take(&mut row)?,
     };
-    Ok((consumer.to_owned(), checkpoint))
+    Ok((ledger_id, key::text(key)?, checkpoint))
 }
 
 /// A stored status is its `seq`, then itself.
@@ -59,7 +65,8 @@ impl ProjectionStore for EmbeddedStore {
         self.read(|snapshot| {
             let table = LEDGER_CHECKPOINTS;
             snapshot.page(table, range, order, CONSUMERS_MAX, |key, row| {
-                decode_checkpoint(key, row).map(Some)
+                let (_, consumer, checkpoint) = decode_checkpoint(key, row)?;
+                Ok(Some((consumer, checkpoint)))
             })
         })
     }
@@ -70,9 +77,9 @@ impl ProjectionStore for EmbeddedStore {
         consumer: &str,
         checkpoint: Checkpoint,
     ) -> Result<()> {
-        let key = [ledger_id.as_bytes(), consumer.as_bytes()].concat();
-        let Checkpoint { seq, hash } = checkpoint;
-        self.write(move |rows| rows.put(LEDGER_CHECKPOINTS, &key, &[&seq.to_be_bytes(), &hash]))
+        let key = checkpoint_key(ledger_id, consumer);
+        let row = encode_checkpoint(&checkpoint);
+        self.write(move |rows| rows.put(LEDGER_CHECKPOINTS, &key, &[&row]))
             .await
     }
 

@@ -10,7 +10,7 @@ use super::{
     versioned::{decode, encode},
 };
 use crate::{
-    domain::Timestamp,
+    domain::{AccountId, RequestId, Timestamp},
     store::{
         Put, RequestStore, Result,
         requests::{REQUEST_TTL, RequestKey, RequestRow},
@@ -28,16 +28,40 @@ struct StoredRequest {
 }
 
 /// The method comes last, as the only part without a fixed width.
-fn request_key(key: &RequestKey) -> Vec<u8> {
+pub(super) fn request_key(
+    caller_id: Option<AccountId>,
+    method: &str,
+    request_id: RequestId,
+) -> Vec<u8> {
     // A flag tells "nobody" from an account, whatever its id.
-    let caller = key.caller_id.map_or([0; 16], |caller| *caller.as_bytes());
+    let caller = caller_id.map_or([0; 16], |caller| *caller.as_bytes());
     [
-        &[u8::from(key.caller_id.is_some())],
+        &[u8::from(caller_id.is_some())],
         &caller[..],
-        key.request_id.as_bytes(),
-        key.method.as_bytes(),
+        request_id.as_bytes(),
+        method.as_bytes(),
     ]
     .concat()
+}
+
+/// Back from [`request_key`].
+pub(super) fn decode_key(
+    mut key: &[u8],
+) -> std::result::Result<(Option<AccountId>, String, RequestId), Failure> {
+    let [has_caller] = key::take(&mut key)?;
+    let caller_id = AccountId::new(key::take_id(&mut key)?);
+    let request_id = RequestId::new(key::take_id(&mut key)?);
+    let caller_id = (has_caller != 0).then_some(caller_id);
+    Ok((caller_id, key::text(key)?, request_id))
+}
+
+/// A row that has not expired.
+pub(super) fn decode_live(
+    row: &[u8],
+    now: Timestamp,
+) -> std::result::Result<Option<RequestRow>, Failure> {
+    let stored: StoredRequest = decode(row)?;
+    Ok((stored.expires_at > now).then_some(stored.row))
 }
 
 fn sweep(rows: &mut Rows<'_>, now: Timestamp) -> std::result::Result<(), Failure> {
@@ -61,18 +85,37 @@ fn sweep(rows: &mut Rows<'_>, now: Timestamp) -> std::result::Result<(), Failure
 #[async_trait]
 impl RequestStore for EmbeddedStore {
     async fn claim_request(&self, key: &RequestKey, row: &RequestRow) -> Result<Put<RequestRow>> {
+        let key = request_key(key.caller_id, key.method, key.request_id);
+        self.put_request(key, row).await
+    }
+
+    async fn get_request(&self, key: &RequestKey) -> Result<Option<RequestRow>> {
+        let key = request_key(key.caller_id, key.method, key.request_id);
+        let now = self.env.now();
+        self.read(|snapshot| {
+            let row = snapshot.get(REQUEST_IDS, &key, |row| decode_live(row, now))?;
+            Ok(row.flatten())
+        })
+    }
+}
+
+impl EmbeddedStore {
+    /// Puts a request id for its whole time, unless one of its key lives.
+    pub(super) async fn put_request(
+        &self,
+        key: Vec<u8>,
+        row: &RequestRow,
+    ) -> Result<Put<RequestRow>> {
         let now = self.env.now();
         let expires_at = now + REQUEST_TTL;
-        let key = request_key(key);
         let row = encode(&StoredRequest {
             expires_at,
             row: row.clone(),
         })?;
         self.write(move |rows| {
             if let Some(existing) = rows.get(REQUEST_IDS, &key)? {
-                let existing: StoredRequest = decode(&existing)?;
-                if existing.expires_at > now {
-                    return Ok(Put::Exists(existing.row));
+                if let Some(existing) = decode_live(&existing, now)? {
+                    return Ok(Put::Exists(existing));
                 }
             }
             sweep(rows, now)?;
@@ -85,13 +128,5 @@ impl RequestStore for EmbeddedStore {
             Ok(Put::Done)
         })
         .await
-    }
-
-    async fn get_request(&self, key: &RequestKey) -> Result<Option<RequestRow>> {
-        let (now, key) = (self.env.now(), request_key(key));
-        self.read(|snapshot| {
-            let stored = snapshot.get(REQUEST_IDS, &key, decode::<StoredRequest>)?;
-            Ok(stored.filter(|it| it.expires_at > now).map(|it| it.row))
-        })
     }
 }

@@ -2,7 +2,10 @@
 
 use std::ops::Bound;
 
-use redb::{ReadTransaction, ReadableTable, TableDefinition, TableHandle, WriteTransaction};
+use redb::{
+    ReadTransaction, ReadableTable, ReadableTableMetadata as _, TableDefinition, TableHandle,
+    WriteTransaction,
+};
 
 use crate::store::{Order, StoreError};
 
@@ -241,6 +244,11 @@ impl Snapshot {
             .get(key)?
             .map(|row| decode(row.value()))
             .transpose()
+    }
+
+    /// How many rows a table has.
+    pub(super) fn len(&self, table: RowTable) -> Result<u64, Failure> {
+        Ok(self.0.open_table(table)?.len()?)
     }
 
     /// Rows of a range in `order`, decoded from key and row: at most `limit`, at least one if there is one, at most about a mebibyte,

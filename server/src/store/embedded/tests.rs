@@ -1,6 +1,7 @@
 //! What is the embedded store's own: its file, its committer, its expiry. All else is in the conformance suite.
 
 mod commits;
+mod copying;
 mod opening;
 mod requests;
 

@@ -1,4 +1,5 @@
-//! The storage traits of the outbox, of jobs, of processes and of the audit log, each method through [`Faulty::call`].
+//! The storage traits of the outbox, of jobs, of processes, of the audit log and of the truth as a whole, each method through
+//! [`Faulty::call`].
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -6,11 +7,12 @@ use uuid::Uuid;
 use super::{Faulty, Method, Subject};
 use crate::domain::ProcessId;
 use crate::store::{
-    AuditStore, Cas, JobStore, OutboxStore, PageRequest, ProcessStore, Result,
+    AuditStore, Cas, JobStore, OutboxStore, PageRequest, ProcessStore, Put, Result, TruthStore,
     audit::AuditEntry,
     jobs::Job,
     outbox::{Entity, Intent, IntentKey},
     processes::{ClockRead, Heartbeat, ProcessSeen},
+    truth::{Position, TruthPage, TruthRow, TruthTable},
 };
 
 #[async_trait]
@@ -80,6 +82,26 @@ impl<S: AuditStore + ?Sized> AuditStore for Faulty<S> {
 
     async fn list_audit(&self, subject: Uuid) -> Result<Vec<AuditEntry>> {
         self.call(Method::ListAudit, || self.inner.list_audit(subject))
+            .await
+    }
+}
+
+#[async_trait]
+impl<S: TruthStore + ?Sized> TruthStore for Faulty<S> {
+    async fn scan_truth(
+        &self,
+        table: TruthTable,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<TruthPage> {
+        self.call(Method::ScanTruth, || {
+            self.inner.scan_truth(table, after, limit)
+        })
+        .await
+    }
+
+    async fn put_truth(&self, row: &TruthRow) -> Result<Put<Box<TruthRow>>> {
+        self.call(Method::PutTruth, || self.inner.put_truth(row))
             .await
     }
 }

@@ -60,6 +60,8 @@ pub enum Method {
     UpdateJob,
     PutAudit,
     ListAudit,
+    ScanTruth,
+    PutTruth,
     Beat,
     ListProcesses,
     ReadClocks,
@@ -111,6 +113,7 @@ impl Method {
             | Self::PutAnnounced
             | Self::UpdateJob
             | Self::PutAudit
+            | Self::PutTruth
             | Self::Beat
             | Self::Leave => Class::Write,
             Self::ReadFrom
@@ -136,6 +139,7 @@ impl Method {
             | Self::GetAnnounced
             | Self::GetJob
             | Self::ListAudit
+            | Self::ScanTruth
             | Self::ListProcesses
             | Self::ReadClocks => Class::Read,
         }

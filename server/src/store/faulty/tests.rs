@@ -11,12 +11,13 @@ use crate::{
     store::{
         AccountStore, Append, AuditStore, DropStore, JobStore, LedgerRecord, LedgerStore,
         OpenLedger, OrderStore, OutboxStore, PaymentStore, ProjectionStore, RequestStore,
-        SessionStore, SharedStore,
+        SessionStore, SharedStore, TruthStore,
         conformance::{pages::first_100, samples},
         drops::{DropTime, DropTimeKey},
         embedded::EmbeddedStore,
         projections::Checkpoint,
         requests::{RequestKey, RequestRow},
+        truth::{TruthRow, TruthTable},
     },
 };
 
@@ -196,6 +197,8 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         UpdateJob: update_job(&samples::job()),
         PutAudit: put_audit(&samples::audit_entry()),
         ListAudit: list_audit(Uuid::max()),
+        ScanTruth: scan_truth(TruthTable::Jobs, None, 1),
+        PutTruth: put_truth(&TruthRow::OpenLedgers(open)),
     }
 }
 

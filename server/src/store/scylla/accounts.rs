@@ -19,6 +19,45 @@ use crate::{
 
 const CLAIM_COLUMNS: &[&str] = &["version", "claim_id", "owner_id", "claimed_at"];
 
+pub(super) const ACCOUNTS: Table = Table {
+    name: "accounts",
+    key: &["account_id"],
+    columns: &[
+        "version",
+        "op_id",
+        "email",
+        "display_name",
+        "password_hash",
+        "created_at",
+    ],
+    using: "",
+};
+pub(super) const CREATORS: Table = Table {
+    name: "creators",
+    key: &["creator_id"],
+    columns: &[
+        "version",
+        "op_id",
+        "handle",
+        "display_name",
+        "bio",
+        "created_at",
+    ],
+    using: "",
+};
+pub(super) const ACCOUNT_EMAILS: Table = Table {
+    name: "account_emails",
+    key: &["email"],
+    columns: CLAIM_COLUMNS,
+    using: "",
+};
+pub(super) const CREATOR_HANDLES: Table = Table {
+    name: "creator_handles",
+    key: &["handle"],
+    columns: CLAIM_COLUMNS,
+    using: "",
+};
+
 #[derive(Debug)]
 pub(super) struct Statements {
     accounts: lwt::Statements,
@@ -29,48 +68,11 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) async fn prepare(db: &Db) -> Result<Self> {
-        let prepare = async |name, key, columns| {
-            let using = "";
-            lwt::Statements::prepare(
-                db,
-                Table {
-                    name,
-                    key,
-                    columns,
-                    using,
-                },
-            )
-            .await
-        };
         Ok(Self {
-            accounts: prepare(
-                "accounts",
-                &["account_id"],
-                &[
-                    "version",
-                    "op_id",
-                    "email",
-                    "display_name",
-                    "password_hash",
-                    "created_at",
-                ],
-            )
-            .await?,
-            creators: prepare(
-                "creators",
-                &["creator_id"],
-                &[
-                    "version",
-                    "op_id",
-                    "handle",
-                    "display_name",
-                    "bio",
-                    "created_at",
-                ],
-            )
-            .await?,
-            emails: prepare("account_emails", &["email"], CLAIM_COLUMNS).await?,
-            handles: prepare("creator_handles", &["handle"], CLAIM_COLUMNS).await?,
+            accounts: lwt::Statements::prepare(db, ACCOUNTS).await?,
+            creators: lwt::Statements::prepare(db, CREATORS).await?,
+            emails: lwt::Statements::prepare(db, ACCOUNT_EMAILS).await?,
+            handles: lwt::Statements::prepare(db, CREATOR_HANDLES).await?,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, ops::ControlFlow, sync::Arc, time::Duration};
 
 use futures::{TryStreamExt as _, stream};
+use metrics::counter;
 use scylla::{
     client::{
         execution_profile::{ExecutionProfile, ExecutionProfileHandle},
@@ -148,6 +149,7 @@ impl Db {
         statement: &PreparedStatement,
         values: Vec<Value>,
     ) -> Result<()> {
+        count(statement, 1);
         let done = self.session.execute_unpaged(statement, values).await;
         done.map(drop)
             .map_err(|error| outcome::of(statement.get_statement(), &error))
@@ -160,6 +162,7 @@ impl Db {
         values: &[Value],
     ) -> Result<QueryRowsResult> {
         let what = statement.get_statement();
+        count(statement, 1);
         let answer = self.session.execute_unpaged(statement, values).await;
         let answer = answer.map_err(|error| outcome::of(what, &error))?;
         answer
@@ -181,6 +184,25 @@ impl Db {
             statement,
             values,
             next: Some(PagingState::start()),
+        }
+    }
+
+    /// One page of a read, perhaps an empty one, and where it goes on.
+    pub(super) async fn page_at(
+        &self,
+        statement: &PreparedStatement,
+        values: &[Value],
+        page_rows: usize,
+        at: PagingState,
+    ) -> Result<(QueryRowsResult, Option<PagingState>)> {
+        let mut pages = self.pages(statement, values, page_rows);
+        pages.next = Some(at);
+        match pages.next().await? {
+            Some(rows) => Ok((rows, pages.next)),
+            None => Err(outcome::unreadable(
+                statement.get_statement(),
+                "there is no page",
+            )),
         }
     }
 
@@ -219,6 +241,7 @@ impl Db {
         statement: &PreparedStatement,
         rows: Vec<Vec<Value>>,
     ) -> Result<()> {
+        count(statement, rows.len() as u64);
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_execution_profile_handle(Some(self.plain.clone()));
         batch.set_is_idempotent(true);
@@ -229,6 +252,12 @@ impl Db {
         done.map(drop)
             .map_err(|error| outcome::of(statement.get_statement(), &error))
     }
+}
+
+/// Counts statements, each of a batch and each page of a read. Finding the counter takes a hundredth of the time of a statement.
+fn count(statement: &PreparedStatement, statements: u64) {
+    let table = statement.get_table_name().unwrap_or("none").to_owned();
+    counter!("livedrop_store_statements_total", "table" => table).increment(statements);
 }
 
 /// A read in progress.
@@ -246,6 +275,7 @@ impl Pages<'_> {
             return Ok(None);
         };
         let what = self.statement.get_statement();
+        count(&self.statement, 1);
         let page = self
             .session
             .execute_single_page(&self.statement, self.values, state)

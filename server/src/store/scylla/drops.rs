@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-const DROPS: Table = Table {
+pub(super) const DROPS: Table = Table {
     name: "drops",
     key: &["drop_id"],
     columns: &[

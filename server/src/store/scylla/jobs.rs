@@ -7,11 +7,11 @@ use super::{
     ScyllaStore,
     db::Db,
     lwt::{self, Table, Versioned},
-    row::{FromRow, Row, values},
+    row::{FromRow, Row, Value, values},
 };
 use crate::store::{Cas, JobStore, Put, Result, jobs::Job};
 
-const JOBS: Table = Table {
+pub(super) const JOBS: Table = Table {
     name: "jobs",
     key: &["job_id"],
     columns: &["version", "op_id", "cursor"],
@@ -20,6 +20,13 @@ const JOBS: Table = Table {
 
 pub(super) async fn prepare(db: &Db) -> Result<lwt::Statements> {
     lwt::Statements::prepare(db, JOBS).await
+}
+
+fn values_of(job: &Job) -> (Vec<Value>, Vec<Value>) {
+    (
+        values![job.job_id.clone()],
+        values![job.version, job.op_id, job.cursor],
+    )
 }
 
 impl FromRow for Job {
@@ -50,19 +57,22 @@ impl JobStore for ScyllaStore {
     }
 
     async fn update_job(&self, job: &Job) -> Result<Cas<Job>> {
-        let (key, columns) = (
-            values![job.job_id.clone()],
-            values![job.version, job.op_id, job.cursor],
-        );
         if job.version != 1 {
+            let (key, columns) = values_of(job);
             return self.db.replace(&self.jobs, key, columns, job).await;
         }
-        Ok(
-            match self.db.put_if_absent(&self.jobs, key, columns, job).await? {
-                Put::Done => Cas::Done,
-                Put::Exists(found) if found.op_id == job.op_id => Cas::Done,
-                Put::Exists(found) => Cas::Stale(Some(found)),
-            },
-        )
+        Ok(match self.put_job(job).await? {
+            Put::Done => Cas::Done,
+            Put::Exists(found) if found.op_id == job.op_id => Cas::Done,
+            Put::Exists(found) => Cas::Stale(Some(found)),
+        })
+    }
+}
+
+impl ScyllaStore {
+    /// Puts a job's row if there is none, whatever its version.
+    pub(super) async fn put_job(&self, job: &Job) -> Result<Put<Job>> {
+        let (key, columns) = values_of(job);
+        self.db.put_if_absent(&self.jobs, key, columns, job).await
     }
 }

@@ -18,7 +18,7 @@ const TRIES_MAX: u32 = 3;
 /// Two who collided wait a random part of this before they try again.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// A table whose rows are written as a whole, and only by LWT.
+/// A table whose rows are written as a whole, mostly by LWT.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table {
     pub(super) name: &'static str,
@@ -77,7 +77,7 @@ impl Table {
         )
     }
 
-    fn select(&self) -> String {
+    pub(super) fn select(&self) -> String {
         let key = self.key.join(" = ? AND ");
         format!(
             "SELECT {} FROM {} WHERE {key} = ?",

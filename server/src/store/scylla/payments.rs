@@ -13,13 +13,13 @@ use crate::{
     store::{PaymentStore, Put, Result, payments::AttemptRow},
 };
 
-const PAYMENT_ATTEMPTS: Table = Table {
+pub(super) const PAYMENT_ATTEMPTS: Table = Table {
     name: "payment_attempts",
     key: &["order_id", "attempt"],
     columns: &["provider", "reference", "noted_at"],
     using: "",
 };
-const PAYMENT_EVENTS: Table = Table {
+pub(super) const PAYMENT_EVENTS: Table = Table {
     name: "payment_events",
     key: &["provider", "event_id"],
     columns: &["settled_at"],

@@ -9,16 +9,19 @@ use super::{
     lwt::{self, Table},
     row::{FromRow, Row, Value, values},
 };
-use crate::store::{
-    Put, RequestStore, Result,
-    requests::{REQUEST_TTL, RequestKey, RequestRow},
+use crate::{
+    domain::{AccountId, RequestId},
+    store::{
+        Put, RequestStore, Result,
+        requests::{REQUEST_TTL, RequestKey, RequestRow},
+    },
 };
 
 /// `using` must say the TTL as a number.
 const TTL_SECONDS: u64 = 604_800;
 const _: () = assert!(TTL_SECONDS == REQUEST_TTL.as_secs());
 
-const REQUEST_IDS: Table = Table {
+pub(super) const REQUEST_IDS: Table = Table {
     name: "request_ids",
     key: &["caller_id", "method", "request_id"],
     columns: &["fingerprint", "entity_id"],
@@ -30,9 +33,13 @@ pub(super) async fn prepare(db: &Db) -> Result<lwt::Statements> {
 }
 
 /// No account's id is zeros.
-fn key_values(key: &RequestKey) -> Vec<Value> {
-    let caller = key.caller_id.map_or(Uuid::nil(), |it| it.uuid());
-    values![caller, key.method.to_owned(), key.request_id.uuid()]
+pub(super) fn key_values(
+    caller_id: Option<AccountId>,
+    method: &str,
+    request_id: RequestId,
+) -> Vec<Value> {
+    let caller = caller_id.map_or(Uuid::nil(), |it| it.uuid());
+    values![caller, method.to_owned(), request_id.uuid()]
 }
 
 impl FromRow for RequestRow {
@@ -47,13 +54,26 @@ impl FromRow for RequestRow {
 #[async_trait]
 impl RequestStore for ScyllaStore {
     async fn claim_request(&self, key: &RequestKey, row: &RequestRow) -> Result<Put<RequestRow>> {
-        let columns = values![row.fingerprint, row.entity_id];
-        self.db
-            .put_if_absent(&self.requests, key_values(key), columns, row)
-            .await
+        let key = key_values(key.caller_id, key.method, key.request_id);
+        self.put_request(key, row).await
     }
 
     async fn get_request(&self, key: &RequestKey) -> Result<Option<RequestRow>> {
-        self.db.get(&self.requests, key_values(key)).await
+        let key = key_values(key.caller_id, key.method, key.request_id);
+        self.db.get(&self.requests, key).await
+    }
+}
+
+impl ScyllaStore {
+    /// Puts a request id for its whole time, unless one of its key lives.
+    pub(super) async fn put_request(
+        &self,
+        key: Vec<Value>,
+        row: &RequestRow,
+    ) -> Result<Put<RequestRow>> {
+        let columns = values![row.fingerprint, row.entity_id];
+        self.db
+            .put_if_absent(&self.requests, key, columns, row)
+            .await
     }
 }

@@ -11,6 +11,8 @@ use scylla::{
     policies::timestamp_generator::MonotonicTimestampGenerator,
 };
 
+use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
+
 use super::{
     outcome,
     row::{self, Value, values},
@@ -144,7 +146,8 @@ pub(super) async fn connect(settings: &Settings) -> Result<Connected, ConnectErr
     if let Some((user, password)) = &settings.user {
         builder = builder.user(user, password);
     }
-    let session = builder.build().await;
+    // What it logs on a failure, the error says in one line.
+    let session = builder.build().with_subscriber(NoSubscriber::new()).await;
     let session = session.map_err(|error| not_connected(settings, &error))?;
     let nodes = session.get_cluster_state();
     let datacenters: Vec<_> = nodes

@@ -14,7 +14,7 @@ use crate::{
     store::{Cas, Put, Result, SessionStore, sessions::Session},
 };
 
-const REFRESH_TOKENS: Table = Table {
+pub(super) const REFRESH_TOKENS: Table = Table {
     name: "refresh_tokens",
     key: &["session_id"],
     columns: &[

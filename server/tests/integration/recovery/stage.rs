@@ -12,7 +12,6 @@ use livedrop_server::{
     domain::{AccountId, DropId, order::OrderState},
     store::projections::DropState,
 };
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -20,9 +19,12 @@ use tokio::{
 };
 
 use super::ends;
-use crate::{
-    harness::{eventually, open_drop, order_request, profile_request, request_id, sign_up_request},
-    process::{Process, livedrop},
+use crate::harness::{
+    eventually,
+    home::{Home, Left},
+    open_drop, order_request,
+    process::Process,
+    profile_request, request_id, sign_up_request,
 };
 
 /// Everything is to end right so soon after a restart.
@@ -63,7 +65,7 @@ pub(super) struct DropEnd {
 pub(super) struct Stage {
     pub(super) name: String,
     crash: String,
-    dir: TempDir,
+    home: Home,
     server: Option<Process>,
     restarted_at: Instant,
     pub(super) people: Vec<Person>,
@@ -85,7 +87,7 @@ impl Stage {
         let mut stage = Self {
             name,
             crash,
-            dir: tempfile::tempdir().unwrap(),
+            home: Home::new().await,
             server: None,
             restarted_at: Instant::now(),
             people: Vec::new(),
@@ -99,9 +101,8 @@ impl Stage {
     }
 
     async fn start(&mut self, dies: bool) {
-        let data = self.dir.path().to_str().unwrap();
-        let flags = ["--quiet", "--listen", "127.0.0.1:0", "--data", data];
-        let mut command = livedrop(&[&["dev"], &flags[..]].concat());
+        let dev = ["dev", "--quiet", "--listen", "127.0.0.1:0"];
+        let mut command = self.home.tool(&dev);
         if dies && !self.crash.is_empty() {
             command.env("LIVEDROP_CRASH_AT", &self.crash);
         }
@@ -110,18 +111,23 @@ impl Stage {
     }
 
     pub(super) fn data(&self) -> &Path {
-        self.dir.path()
+        self.home.data()
+    }
+
+    /// The store of the server that is dead.
+    pub(super) async fn left(&self) -> Left {
+        self.home.left().await
     }
 
     pub(super) fn endpoint(&self) -> &str {
         &self.server.as_ref().expect("it runs").endpoint
     }
 
-    /// Nobody signed in; each call is tried once.
+    /// Nobody signed in. Calls are tried again: a database that is busy answers some too late, and a server may not die of those.
     pub(super) fn stranger(&self) -> Client {
-        let never = RetryPolicy::never();
+        let again = RetryPolicy::default().attempts(10).without_budget();
         Client::builder(self.endpoint())
-            .retry(never)
+            .retry(again)
             .build()
             .unwrap()
     }
@@ -187,7 +193,9 @@ impl Stage {
 
     /// The server comes back, and does not die any more.
     pub(super) async fn restarts(&mut self) {
-        self.drop_ids.extend(ends::drop_ids(self.data()).await);
+        let left = self.left().await;
+        self.drop_ids.extend(ends::drop_ids(&left.store).await);
+        drop(left);
         self.start(false).await;
     }
 
@@ -211,12 +219,14 @@ impl Stage {
     /// As [`Self::ends_right`], so long after the restart.
     pub(super) async fn ends_right_within(&mut self, within: Duration) {
         self.seen_right_within(within).await;
-        // What no client can see has as much time as all else.
-        let left = TEN_SECONDS.saturating_sub(self.restarted_at.elapsed());
-        tokio::time::sleep(left).await;
+        self.finishes().await;
         // Not in order: a server that stops in order makes up for what it has not done.
         self.kill().await;
-        ends::stored(self).await;
+        let left = self.left().await;
+        if let Err(why) = ends::stored(self, &left.store).await {
+            panic!("{}: in the store: {why}", self.name);
+        }
+        drop(left);
         self.restarts().await;
         ends::readable(self).await;
         let server = self.server.take().expect("it runs");
@@ -224,8 +234,25 @@ impl Stage {
         assert_eq!(status, 0, "{}: {told}", self.name);
     }
 
+    /// Gives what no client can see as much time as all else, or until it is seen in the store.
+    async fn finishes(&self) {
+        let taken_up_at = self.restarted_at + self.home.taken_up_within();
+        let until = taken_up_at + TEN_SECONDS;
+        let store = self.home.shared().await;
+        while Instant::now() < until {
+            if let Some(store) = &store
+                && Instant::now() > taken_up_at
+                && ends::stored(self, store).await.is_ok()
+            {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Looks until all orders have ended as expected.
     pub(super) async fn seen_right_within(&mut self, within: Duration) {
+        let within = within + self.home.taken_up_within();
         let remote = ends::remote(self).await;
         while let Err(why) = ends::seen(self, &remote).await {
             let waited = self.restarted_at.elapsed();

@@ -86,6 +86,27 @@ async fn no_record_is_too_large() {
     }
 }
 
+/// A record costs the store about the same however many orders it has, so a drop of few items fills them.
+#[tokio::test(start_paused = true)]
+async fn a_hot_drop_fills_its_records() {
+    for price in [0, 500] {
+        let world = World::with(1, &terms(&[(9_999, price, 0); 3], EPOCH)).await;
+        let process = world.alone(SLOW);
+        process.call(Command::GetDrop).await.unwrap();
+        let calls = (0..2_000).map(|n| {
+            let process = &process;
+            async move { process.call(place(n, n as u128, &[(n % 3, 1)])).await }
+        });
+        for answer in join_all(calls).await {
+            assert!(matches!(answer, Ok(Answer::Order(_))), "{answer:?}");
+        }
+        let log = world.log().await;
+        let largest = log.iter().map(|record| record.body.len()).max().unwrap();
+        let range = BODY_BYTES_MAX / 8 * 7..=BODY_BYTES_MAX;
+        assert!(range.contains(&largest), "{largest} bytes");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_drop_works_off_all_it_owes() {
     let world = World::with(1, &terms(&[(9_999, 500, 0), (9_999, 0, 0)], EPOCH)).await;

@@ -15,6 +15,7 @@ use crate::{
             rows::{REQUEST_IDS, REQUEST_IDS_BY_EXPIRY},
         },
         requests::{REQUEST_TTL, RequestKey, RequestRow},
+        truth::{TruthRow, TruthStore, TruthTable},
     },
 };
 
@@ -115,4 +116,52 @@ async fn they_expire_and_are_swept() {
         store.claim_request(&keys[9], &old).await.unwrap(),
         Put::Exists(new)
     );
+}
+
+/// What has expired is no truth any more, and what is put as truth is remembered for its whole time, however old it was.
+#[tokio::test]
+async fn a_put_one_begins_anew_and_an_expired_one_is_not_scanned() {
+    let clock = Arc::new(Clock(Mutex::new(Timestamp::from_micros(1_000))));
+    let store = EmbeddedStore::in_memory_with(Options {
+        env: clock.clone(),
+        ..Options::default()
+    })
+    .unwrap();
+    let claim = RequestRow {
+        fingerprint: [1; 32],
+        entity_id: Uuid::new_v4(),
+    };
+    for number in 1..=3 {
+        let put = store.claim_request(&request(number), &claim).await;
+        assert_eq!(put.unwrap(), Put::Done);
+    }
+    let scan = async |after| {
+        let page = store.scan_truth(TruthTable::RequestIds, after, 2).await;
+        page.unwrap()
+    };
+    assert_eq!(scan(None).await.rows.len(), 2);
+
+    *clock.0.lock() = Timestamp::from_micros(1_001) + REQUEST_TTL;
+    let page = scan(None).await;
+    assert_eq!(page.rows, []);
+    let page = scan(page.next.as_ref()).await;
+    assert_eq!(page.rows, [], "more may follow a page of dead ones");
+
+    let row = |entity_id| TruthRow::RequestIds {
+        caller_id: None,
+        method: "SignUp".to_owned(),
+        request_id: request(1).request_id,
+        claim: RequestRow {
+            entity_id,
+            ..claim.clone()
+        },
+    };
+    let (new, other) = (row(Uuid::new_v4()), row(Uuid::new_v4()));
+    assert_eq!(store.put_truth(&new).await.unwrap(), Put::Done);
+    let put_at = *clock.0.lock();
+    *clock.0.lock() = put_at + REQUEST_TTL - Duration::from_micros(1);
+    let late = store.put_truth(&other).await.unwrap();
+    assert_eq!(late, Put::Exists(Box::new(new)));
+    *clock.0.lock() = put_at + REQUEST_TTL;
+    assert_eq!(store.put_truth(&other).await.unwrap(), Put::Done);
 }

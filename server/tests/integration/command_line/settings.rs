@@ -1,24 +1,28 @@
 //! Settings as people meet them: what is printed, what is taken, what is refused.
 
-use super::{Process, livedrop, refused, run};
+use crate::harness::{
+    home::Home,
+    process::{Process, finish, livedrop, refused},
+};
 
 /// The file that `config` prints starts a server as it is.
 #[tokio::test]
 async fn serve_starts_with_the_settings_that_config_prints() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
+    let home = Home::new().await;
+    let data = home.data().join("data");
     let config = ["config", "--data", data.to_str().unwrap()];
     let ports = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
-    let (code, printed, err) = run(&[&config[..], &ports].concat()).await;
+    let config = home.livedrop(&[&config[..], &ports].concat());
+    let (code, printed, err) = finish(config).await;
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(
         printed.contains("# Memory for the store's pages, in MiB.\ncache_mib = 256\n"),
         "{printed}"
     );
-    let file = dir.path().join("livedrop.toml");
+    let file = home.data().join("livedrop.toml");
     std::fs::write(&file, printed).unwrap();
 
-    let mut command = livedrop(&["serve", "--config", file.to_str().unwrap()]);
+    let mut command = home.livedrop(&["serve", "--config", file.to_str().unwrap()]);
     command.env("LIVEDROP_LOG_FILTER", "off");
     command.env("LIVEDROP_LOG__FILTER", "off");
     let server = Process::start(command).await;
@@ -45,18 +49,29 @@ async fn wrong_settings_are_told_at_once_with_status_2() {
         "limits.drain",
         "livedrop.toml",
     ];
-    refused(&["serve", "--config", file, "--data", "d"], 2, &parts).await;
-    refused(&["config", "--print", "--config", file], 2, &parts).await;
-    refused(&["serve", "--data", ""], 2, &["--data"]).await;
     refused(
-        &["serve", "--config", "/no/such/file.toml"],
+        livedrop(&["serve", "--config", file, "--data", "d"]),
+        2,
+        &parts,
+    )
+    .await;
+    refused(
+        livedrop(&["config", "--print", "--config", file]),
+        2,
+        &parts,
+    )
+    .await;
+    refused(livedrop(&["serve", "--data", ""]), 2, &["--data"]).await;
+    refused(
+        livedrop(&["serve", "--config", "/no/such/file.toml"]),
         2,
         &["/no/such/file.toml"],
     )
     .await;
-    assert_eq!(run(&["serve", "--no-such-flag"]).await.0, 2);
+    assert_eq!(finish(livedrop(&["serve", "--no-such-flag"])).await.0, 2);
 
-    let (code, out, err) = run(&["config", "--print", "--listen", "127.0.0.1:9"]).await;
+    let (code, out, err) =
+        finish(livedrop(&["config", "--print", "--listen", "127.0.0.1:9"])).await;
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(
         out.contains("listen = \"127.0.0.1:9\"  # --listen\n"),

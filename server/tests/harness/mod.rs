@@ -1,9 +1,16 @@
-//! A real server on a port of its own, and people to use it.
+//! A real server on a port of its own, and people to use it. With `LIVEDROP_TEST_CQL=HOST:PORT` its store is a keyspace of the database
+//! there, otherwise an embedded one.
+#![allow(
+    dead_code,
+    reason = "each test binary that is built with it uses a part"
+)]
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+pub(crate) mod home;
+pub(crate) mod keyspace;
+pub(crate) mod process;
+pub(crate) mod seats;
+
+use std::time::{Duration, SystemTime};
 
 use livedrop::{Client, Error, RetryPolicy, Uuid, v1};
 use livedrop_server::{
@@ -13,20 +20,17 @@ use livedrop_server::{
     store::SharedStore,
 };
 
+use self::{home::Home, keyspace::Keyspace};
+
 /// A server of one test.
 pub(crate) struct Server {
     app: App,
 }
 
 impl Server {
-    /// In memory, with generous limits.
+    /// On a store of its own that goes with it, with generous limits.
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| ()).await
-    }
-
-    /// On files in `dir`.
-    pub(crate) async fn on_disk(dir: &Path) -> Self {
-        Self::start_with(|config| config.store.data = Some(dir.to_owned())).await
     }
 
     /// With the limits of `serve`.
@@ -39,12 +43,34 @@ impl Server {
     }
 
     pub(crate) async fn start_with_parts(change: impl FnOnce(&mut Config), parts: Parts) -> Self {
-        let mut config = Config::new(Profile::Dev);
-        config.server.listen = ([127, 0, 0, 1], 0).into();
-        config.server.metrics_listen = None;
+        let mut config = config();
+        if let Some(database) = keyspace::database() {
+            Keyspace::take(database).await.configure(&mut config);
+        }
         change(&mut config);
+        Self::run(&config, parts).await
+    }
+
+    /// In a home where others were before, or will be after it.
+    pub(crate) async fn at(home: &Home) -> Self {
+        Self::at_with(home, |_| ()).await
+    }
+
+    pub(crate) async fn at_with(home: &Home, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config();
+        home.configure(&mut config);
+        change(&mut config);
+        Self::run(&config, Parts::default()).await
+    }
+
+    /// In memory, with keys of its own: somebody else's server.
+    pub(crate) async fn foreign() -> Self {
+        Self::run(&config(), Parts::default()).await
+    }
+
+    async fn run(config: &Config, parts: Parts) -> Self {
         Self {
-            app: App::start_with(&config, parts).await.unwrap(),
+            app: App::start_with(config, parts).await.unwrap(),
         }
     }
 
@@ -67,21 +93,34 @@ impl Server {
 
     /// Somebody new, signed in.
     pub(crate) async fn person(&self) -> Client {
-        let client = self.stranger();
+        let client = self.patient();
         client.sign_up(sign_up_request()).await.unwrap();
-        client
+        self.stranger().with_tokens(client.tokens().unwrap())
     }
 
     /// Somebody new with a creator's profile.
     pub(crate) async fn creator(&self) -> Client {
-        let client = self.person().await;
+        let client = self.patient();
+        client.sign_up(sign_up_request()).await.unwrap();
         client.become_creator(profile_request()).await.unwrap();
-        client
+        self.stranger().with_tokens(client.tokens().unwrap())
+    }
+
+    /// Tries again, for what a test is not about: a database that is busy answers some calls too late.
+    fn patient(&self) -> Client {
+        Client::builder(self.endpoint()).build().unwrap()
     }
 
     pub(crate) async fn stop(self) {
         self.app.shutdown(Duration::from_secs(10)).await.unwrap();
     }
+}
+
+fn config() -> Config {
+    let mut config = Config::new(Profile::Dev);
+    config.server.listen = ([127, 0, 0, 1], 0).into();
+    config.server.metrics_listen = None;
+    config
 }
 
 pub(crate) fn request_id() -> String {
@@ -202,6 +241,29 @@ pub(crate) async fn cancel_order(buyer: &Client, order: &v1::Order) -> Result<v1
         .await?
         .order
         .unwrap())
+}
+
+/// A free unit, sold to its creator; the drop's id.
+pub(crate) async fn sell_one(client: &Client) -> String {
+    client.sign_up(sign_up_request()).await.unwrap();
+    client.become_creator(profile_request()).await.unwrap();
+    let drop = open_drop(client, &[(0, 5)]).await;
+    place(client, &drop, &[(0, 1)]).await.unwrap();
+    drop.drop_id
+}
+
+/// An order whose buyer is asked to confirm, and never does.
+pub(crate) async fn stuck_order(buyer: &Client, drop: &v1::Drop) -> v1::Order {
+    let request = v1::PlaceOrderRequest {
+        payment_method: "pm_test_3ds".into(),
+        ..order_request(drop, &[(0, 1)])
+    };
+    let order = buyer.place_order(request).await.unwrap().order.unwrap();
+    let waits = async || {
+        let order = get_order(buyer, &order).await.unwrap();
+        (order.state() == v1::OrderState::ActionRequired).then_some(order)
+    };
+    eventually(waits).await
 }
 
 /// (available, held, sold) of an item.
