@@ -8,13 +8,12 @@ use uuid::Uuid;
 use super::{client::RemoteLedgers, *};
 use crate::{
     domain::{DropId, ProcessId, Timestamp},
-    env::{Env as _, SharedEnv, SystemEnv},
-    ledger::Registry,
-    store::{
-        DropStore as _, LedgerRecord, LedgerStore as _, SharedStore,
-        drops::{DropTime, DropTimeKey},
-        embedded::EmbeddedStore,
+    env::{SharedEnv, SystemEnv},
+    ledger::{
+        Registry,
+        testing::{EPOCH, row, terms},
     },
+    store::{DropStore as _, LedgerRecord, LedgerStore as _, SharedStore, embedded::EmbeddedStore},
 };
 
 fn record(ledger_id: DropId, seq: u64, body: usize) -> LedgerRecord {
@@ -96,23 +95,10 @@ async fn records_and_drops_come_through_unchanged() {
     assert!(remote.append(&record(ledger_id, 71, 1)).await.is_err());
 
     let mut expected = Vec::new();
-    for index in 0..2_500_u64 {
-        let opens_at = SystemEnv.now() + Duration::from_secs(index * 600);
-        let key = DropTimeKey {
-            opens_at,
-            drop_id: DropId::new(Uuid::now_v7()),
-        };
-        store
-            .put_drop_time(
-                DropTime {
-                    key,
-                    ends_at: opens_at,
-                },
-                opens_at,
-            )
-            .await
-            .unwrap();
-        expected.push(key.drop_id);
+    for n in 1..=250 {
+        let drop = row(n, &terms(&[(1, 0, 0)], EPOCH));
+        store.insert_drop(&drop).await.unwrap();
+        expected.push(drop.drop_id);
     }
     let (mut found, mut after) = (Vec::new(), None);
     loop {
