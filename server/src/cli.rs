@@ -169,7 +169,7 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Order {
             command: OrderCommand::Settle(args),
         } => order::settle(args).await,
-        Command::Migrate(args) => Box::pin(migrate::run(args)).await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Rebuild(args) => rebuild::run(args).await,
         Command::Backup(args) => backup::run(args).await,
         Command::Export(args) => transfer::export(args).await,

@@ -43,7 +43,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
             let path = config.auth.key_file.as_deref();
             let keys = key_file::load(path.unwrap_or(Path::new(KEY_FILE_NAME)))?;
             let (settings, fingerprint) = (cql(config)?, keys.fingerprint());
-            let store = Box::pin(ScyllaStore::open(&settings, Some(&fingerprint))).await?;
+            let store = ScyllaStore::open(&settings, Some(&fingerprint)).await?;
             Ok(Opened {
                 store: Arc::new(store),
                 keys: Arc::new(keys),
