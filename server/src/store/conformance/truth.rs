@@ -362,10 +362,10 @@ async fn scan(store: &SharedStore, table: TruthTable, limit: usize) -> BTreeMap<
 /// Whatever the product writes is in a scan of its table: as it was written, once, with pages of any size.
 pub async fn a_scan_has_every_row_once(store: &SharedStore) {
     for table in TruthTable::ALL {
-        let rows = three(table);
-        for row in &rows {
-            write(store, row).await;
-        }
+        // So many that no part of a scan is without any.
+        let rows: Vec<_> = (0..20).flat_map(|_| three(table)).collect();
+        let writes = rows.iter().map(|row| write(store, row));
+        futures::future::join_all(writes).await;
         for limit in [2, 1_000] {
             let found = scan(store, table, limit).await;
             for row in &rows {

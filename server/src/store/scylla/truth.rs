@@ -439,3 +439,34 @@ impl TruthStore for ScyllaStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_leave_no_token_out() {
+        let mut edge = i64::MIN;
+        for range in 0..RANGES {
+            let (start, end) = tokens(range);
+            assert_eq!(start, edge);
+            assert!(end > start);
+            edge = end;
+        }
+        assert_eq!(edge, i64::MAX);
+    }
+
+    #[test]
+    fn a_position_says_where_it_is() {
+        let state = PagingState::new_from_raw_bytes(&[1, 2, 3][..]);
+        for (position, range, bytes) in [
+            (None, 0, None),
+            (Some(encode(7, None)), 7, None),
+            (Some(encode(63, Some(&state))), 63, Some(&[1, 2, 3][..])),
+        ] {
+            let (found, state) = decode(position.as_ref());
+            let found_bytes = state.as_bytes_slice().map(|bytes| &bytes[..]);
+            assert_eq!((found, found_bytes), (range, bytes));
+        }
+    }
+}
