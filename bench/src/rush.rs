@@ -69,9 +69,16 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
     options.check()?;
     limits::hint_at_open_files(options.connections);
     let deadline = Instant::now() + Duration::from_secs(options.timeout);
-    let place = Place::find(options).await?;
-    let result = timeout_at(deadline, rush(options, place, deadline)).await;
-    result.with_context(|| format!("not done after {} s", options.timeout))?
+    let mut place = Place::find(options).await?;
+    let result = timeout_at(deadline, rush(options, &mut place, deadline)).await;
+    let result = result.with_context(|| format!("not done after {} s", options.timeout));
+    let result = result.and_then(|result| result);
+    if !matches!(result, Ok(true))
+        && let Some(data) = place.data.take()
+    {
+        println!("the server's data is kept in {}", data.keep().display());
+    }
+    result
 }
 
 /// Where the servers are. Dropping it ends those that were started here.
@@ -156,7 +163,7 @@ impl Place {
     }
 }
 
-async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow::Result<bool> {
+async fn rush(options: &Options, place: &mut Place, deadline: Instant) -> anyhow::Result<bool> {
     let connections = wire::connections(&place.endpoints, options.connections)?;
     let bar = bar("preparing", "signing buyers up", options.buyers.into());
     let hall = Hall {
@@ -218,11 +225,6 @@ async fn rush(options: &Options, mut place: Place, deadline: Instant) -> anyhow:
         ..measured
     };
     report::print(options, &shops, &measured, &meters, &evidence, &verdict);
-    if !verdict.is_clean()
-        && let Some(data) = place.data.take()
-    {
-        println!("the server's data is kept in {}", data.keep().display());
-    }
     Ok(verdict.is_clean())
 }
 

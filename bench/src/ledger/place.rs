@@ -50,7 +50,7 @@ impl Place {
         let (store, database) = match options.store {
             Backend::Embedded => (embedded(&dir, options.slower)?, None),
             Backend::Cql => {
-                let (store, database) = Database::open(options).await?;
+                let (store, database) = Box::pin(Database::open(options)).await?;
                 (store, Some(database))
             }
         };

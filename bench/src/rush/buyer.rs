@@ -27,7 +27,7 @@ use super::{
 /// Tries for what is not open yet or sold out, or after a void request id; each with a new request id.
 const ATTEMPTS_MAX: u32 = 4;
 /// One of so many buyers with an order sends the request once more, as an app does that was started anew.
-const ASKS_AGAIN_ONE_IN: u32 = 6;
+const ASKS_AGAIN_ONE_IN: u32 = 3;
 
 /// An account that can buy.
 #[derive(Debug, Clone)]

@@ -193,8 +193,8 @@ impl Messenger {
     }
 
     async fn post(&self, turn: usize, message: &Message) -> anyhow::Result<()> {
-        let servers = self.endpoints.iter().cycle();
-        let Some(endpoint) = servers.skip(turn % self.endpoints.len().max(1)).next() else {
+        let mut servers = self.endpoints.iter().cycle();
+        let Some(endpoint) = servers.nth(turn % self.endpoints.len().max(1)) else {
             return Ok(());
         };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;

@@ -106,12 +106,17 @@ impl Backup {
             fs::rename(made.path(), to)?;
             File::open(parent)?.sync_all()
         };
-        publish().map_err(|error| match error.kind() {
+        publish().map_err(|error| {
+            use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory};
             // Somebody was faster.
-            io::ErrorKind::AlreadyExists
-            | io::ErrorKind::DirectoryNotEmpty
-            | io::ErrorKind::NotADirectory => BackupError::Exists(to.to_owned()),
-            _ => failed(error),
+            if matches!(
+                error.kind(),
+                AlreadyExists | DirectoryNotEmpty | NotADirectory
+            ) {
+                BackupError::Exists(to.to_owned())
+            } else {
+                failed(error)
+            }
         })?;
         // It has another name now: nothing is to be removed.
         let _ = made.keep();

@@ -42,7 +42,8 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
         Backend::Cql => {
             let path = config.auth.key_file.as_deref();
             let keys = key_file::load(path.unwrap_or(Path::new(KEY_FILE_NAME)))?;
-            let store = ScyllaStore::open(&cql(config)?, Some(&keys.fingerprint())).await?;
+            let (settings, fingerprint) = (cql(config)?, keys.fingerprint());
+            let store = ScyllaStore::open(&settings, Some(&fingerprint)).await?;
             Ok(Opened {
                 store: Arc::new(store),
                 keys: Arc::new(keys),
@@ -59,7 +60,12 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
 pub async fn open_for_tools(config: &Config) -> Result<SharedStore, StartError> {
     match config.store.backend {
         Backend::Embedded => Ok(open_embedded(config).await?),
-        Backend::Cql => Ok(Arc::new(ScyllaStore::open(&cql(config)?, None).await?)),
+        Backend::Cql => {
+            let settings = cql(config)?;
+            Ok(Arc::new(
+                Box::pin(ScyllaStore::open(&settings, None)).await?,
+            ))
+        }
     }
 }
 

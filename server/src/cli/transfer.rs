@@ -52,11 +52,13 @@ pub(super) async fn export(args: ExportArgs) -> Result<(), Error> {
     let counts = interruptible(transfer::export(&store, &consumers, writer, each)).await?;
     let counts = counts.map_err(failure)?;
     file.as_file().sync_all().map_err(failed())?;
-    file.persist_noclobber(to)
-        .map_err(|error| match error.error.kind() {
-            std::io::ErrorKind::AlreadyExists => taken(to),
-            _ => failed()(error.error),
-        })?;
+    file.persist_noclobber(to).map_err(|error| {
+        if error.error.kind() == std::io::ErrorKind::AlreadyExists {
+            taken(to)
+        } else {
+            failed()(error.error)
+        }
+    })?;
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(failed())?;
     print(&format!(

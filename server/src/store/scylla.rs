@@ -69,6 +69,11 @@ impl ScyllaStore {
         settings: &Settings,
         fingerprint: Option<&str>,
     ) -> Result<Self, ConnectError> {
+        // All that is prepared makes a large future, which callers need not carry.
+        Box::pin(Self::connect(settings, fingerprint)).await
+    }
+
+    async fn connect(settings: &Settings, fingerprint: Option<&str>) -> Result<Self, ConnectError> {
         let at = session::connect(settings).await?;
         let keyspace = &settings.keyspace;
         at.must_have(keyspace).await?;

@@ -113,10 +113,10 @@ impl EmbeddedStore {
             row: row.clone(),
         })?;
         self.write(move |rows| {
-            if let Some(existing) = rows.get(REQUEST_IDS, &key)? {
-                if let Some(existing) = decode_live(&existing, now)? {
-                    return Ok(Put::Exists(existing));
-                }
+            if let Some(existing) = rows.get(REQUEST_IDS, &key)?
+                && let Some(existing) = decode_live(&existing, now)?
+            {
+                return Ok(Put::Exists(existing));
             }
             sweep(rows, now)?;
             rows.put(REQUEST_IDS, &key, &[&row])?;

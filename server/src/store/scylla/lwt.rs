@@ -190,7 +190,7 @@ impl Db {
     ) -> Result<Settled<T>> {
         let mut unknown = None;
         for _ in 0..TRIES_MAX {
-            match self.lwt_once(statement, &values, read).await {
+            match self.lwt_once(statement, values, read).await {
                 Ok(outcome) => {
                     let is_repeat = unknown.is_some();
                     return Ok(Settled { outcome, is_repeat });

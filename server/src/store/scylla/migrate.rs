@@ -107,6 +107,15 @@ pub async fn run(
     wishes: &Wishes,
     each: impl FnMut(&Step),
 ) -> std::result::Result<(), MigrateError> {
+    // Callers need not carry the large future.
+    Box::pin(bring_up_to_date(settings, wishes, each)).await
+}
+
+async fn bring_up_to_date(
+    settings: &Settings,
+    wishes: &Wishes,
+    each: impl FnMut(&Step),
+) -> std::result::Result<(), MigrateError> {
     let at = connect(settings, wishes.wait).await?;
     let keyspace = &settings.keyspace;
     let mut work = Work {

@@ -1,5 +1,10 @@
 //! What is known after a call that failed: an error is a definite no only if it is on this list, all else is unknown.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not on the list is unknown, whatever the driver adds to it"
+)]
+
 use scylla::errors::{DbError, ExecutionError, PrepareError, RequestAttemptError};
 
 use crate::store::StoreError;

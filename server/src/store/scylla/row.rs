@@ -24,7 +24,7 @@ pub(super) type Value = Box<dyn SerializeValue + Send + Sync>;
 
 /// Values for the `?`s of a statement, in order.
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { vec![$(Box::new($value) as $crate::store::scylla::row::Value),*] };
+    ($($value:expr),* $(,)?) => { Vec::from([$(Box::new($value) as $crate::store::scylla::row::Value),*]) };
 }
 pub(super) use values;
 

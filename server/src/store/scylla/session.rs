@@ -248,13 +248,15 @@ fn not_connected(settings: &Settings, error: &NewSessionError) -> ConnectError {
         );
         return ConnectError::Refused { nodes, who };
     }
-    let cause = match error {
-        NewSessionError::MetadataError(MetadataError::ConnectionPoolError(
-            ConnectionPoolError::Broken {
-                last_connection_error,
-            },
-        )) => last_connection_error.to_string(),
-        other => other.to_string(),
+    let cause = if let NewSessionError::MetadataError(MetadataError::ConnectionPoolError(
+        ConnectionPoolError::Broken {
+            last_connection_error,
+        },
+    )) = error
+    {
+        last_connection_error.to_string()
+    } else {
+        error.to_string()
     };
     ConnectError::Unreachable { nodes, cause }
 }
