@@ -12,7 +12,7 @@ pub(crate) mod seats;
 
 use std::time::{Duration, SystemTime};
 
-use livedrop::{Client, Error, RetryPolicy, Uuid, v1};
+use livedrop::{Client, Code, Error, RetryPolicy, Uuid, v1};
 use livedrop_server::{
     app::{App, Parts},
     config::{Config, Profile},
@@ -168,6 +168,26 @@ pub(crate) fn item(amount_minor: i64, stock: i64) -> v1::ScheduleDropItem {
     }
 }
 
+/// A database that is busy answers some calls too late: these are repeated, as every client would. A file has no such excuse.
+async fn answered<T, F: Future<Output = Result<T, Error>>>(
+    mut call: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let mut tries = if keyspace::database().is_some() {
+        10
+    } else {
+        1
+    };
+    loop {
+        tries -= 1;
+        match Box::pin(call()).await {
+            Err(error) if error.code() == Code::Unavailable && tries > 0 => {
+                tokio::time::sleep(error.retry_after().unwrap_or_default()).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// A drop that opens now and sells for an hour.
 pub(crate) fn drop_request(items: Vec<v1::ScheduleDropItem>) -> v1::ScheduleDropRequest {
     v1::ScheduleDropRequest {
@@ -190,14 +210,16 @@ pub(crate) async fn open_drop(creator: &Client, items: &[(i64, i64)]) -> v1::Dro
 }
 
 pub(crate) async fn schedule(creator: &Client, request: v1::ScheduleDropRequest) -> v1::Drop {
-    creator.schedule_drop(request).await.unwrap().drop.unwrap()
+    let scheduled = answered(|| creator.schedule_drop(request.clone())).await;
+    scheduled.unwrap().drop.unwrap()
 }
 
 pub(crate) async fn get_drop(client: &Client, drop: &v1::Drop) -> v1::Drop {
     let request = v1::GetDropRequest {
         drop_id: drop.drop_id.clone(),
     };
-    client.get_drop(request).await.unwrap().drop.unwrap()
+    let found = answered(|| client.get_drop(request.clone())).await;
+    found.unwrap().drop.unwrap()
 }
 
 /// An order of (item's place, quantity) lines.
@@ -219,33 +241,28 @@ pub(crate) async fn place(
     drop: &v1::Drop,
     lines: &[(usize, i32)],
 ) -> Result<v1::Order, Error> {
-    Ok(buyer
-        .place_order(order_request(drop, lines))
-        .await?
-        .order
-        .unwrap())
+    let request = order_request(drop, lines);
+    let placed = answered(|| buyer.place_order(request.clone())).await?;
+    Ok(placed.order.unwrap())
 }
 
 pub(crate) async fn get_order(buyer: &Client, order: &v1::Order) -> Result<v1::Order, Error> {
-    let (drop_id, order_id) = (order.drop_id.clone(), order.order_id.clone());
-    Ok(buyer
-        .get_order(v1::GetOrderRequest {
-            drop_id,
-            order_id,
-            min_seq: 0,
-        })
-        .await?
-        .order
-        .unwrap())
+    let request = v1::GetOrderRequest {
+        drop_id: order.drop_id.clone(),
+        order_id: order.order_id.clone(),
+        min_seq: 0,
+    };
+    let found = answered(|| buyer.get_order(request.clone())).await?;
+    Ok(found.order.unwrap())
 }
 
 pub(crate) async fn cancel_order(buyer: &Client, order: &v1::Order) -> Result<v1::Order, Error> {
-    let (drop_id, order_id) = (order.drop_id.clone(), order.order_id.clone());
-    Ok(buyer
-        .cancel_order(v1::CancelOrderRequest { drop_id, order_id })
-        .await?
-        .order
-        .unwrap())
+    let request = v1::CancelOrderRequest {
+        drop_id: order.drop_id.clone(),
+        order_id: order.order_id.clone(),
+    };
+    let cancelled = answered(|| buyer.cancel_order(request.clone())).await?;
+    Ok(cancelled.order.unwrap())
 }
 
 /// A free unit, sold to its creator; the drop's id.
