@@ -128,7 +128,7 @@ impl Database {
             fingerprint: String::new(),
             replaces_keys: false,
             is_dry: false,
-            wait: Duration::ZERO,
+            wait: Duration::from_secs(60),
             now: SystemEnv.now(),
         };
         migrate::run(&settings, &wishes, |_| ()).await?;

@@ -54,7 +54,8 @@ impl Database {
     /// Makes the keyspace and its tables.
     pub(crate) async fn migrate(&self, binary: &Path) -> anyhow::Result<()> {
         let migration = Command::new(binary)
-            .arg("migrate")
+            // Nodes that have just started don't all know each other yet.
+            .args(["migrate", "--wait", "60"])
             .envs(self.variables())
             .stdin(Stdio::null())
             .kill_on_drop(true)

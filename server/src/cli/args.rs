@@ -284,7 +284,7 @@ Examples:
   livedrop migrate --config livedrop.toml --print   what would be done
   livedrop migrate --config livedrop.toml           does it; before the servers of a new version start
   livedrop migrate --config livedrop.toml --wait 60
-                                                    for start-up: waits up to a minute for the database
+                                                    for start-up: waits up to a minute for the database and its nodes
   livedrop migrate --config livedrop.toml --replace-keys
                                                     after all processes were given another key file")]
 pub(super) struct MigrateArgs {
@@ -294,7 +294,7 @@ pub(super) struct MigrateArgs {
     /// Only say what would be done, with its statements.
     #[arg(long)]
     pub(super) print: bool,
-    /// Wait so many seconds for a database that is starting.
+    /// Wait so many seconds for a database that is starting, and for as many nodes as there are copies.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_value_t = 0, default_missing_value = "300")]
     pub(super) wait: u64,
     /// Record the settings' key file in place of the one that was recorded before.

@@ -4,6 +4,7 @@ use livedrop_server::store::scylla::{
     ConnectError, SchemaProblem, ScyllaStore,
     migrate::{self, MigrateError, Wishes},
 };
+use scylla::client::session_builder::SessionBuilder;
 use uuid::Uuid;
 
 use crate::keyspace::{FINGERPRINT, settings, wishes};
@@ -121,4 +122,70 @@ async fn what_can_not_be_used_is_refused() {
         ),
         "{opened:?}"
     );
+}
+
+/// What a newer program, a changed step, or `migrate` in another datacenter leaves behind.
+#[tokio::test]
+async fn keyspaces_of_others_are_refused() {
+    let settings = settings(&new_keyspace());
+    migrate::run(&settings, &wishes(), |_| ()).await.unwrap();
+    let session = SessionBuilder::new().known_nodes(&settings.nodes);
+    let session = session.build().await.unwrap();
+    // LWTs, as these tables know no other writes.
+    let change = async |what: &str| {
+        let cql = what.replace("IN ", &format!("{}.", settings.keyspace));
+        session.query_unpaged(cql, ()).await.unwrap();
+    };
+    let problem = async || {
+        let opened = ScyllaStore::open(&settings, Some(FINGERPRINT)).await;
+        let migrated = migrate::run(&settings, &wishes(), |_| ()).await;
+        let Err(ConnectError::Schema(opened)) = opened else {
+            panic!("{opened:?}");
+        };
+        let Err(MigrateError::Connect(ConnectError::Schema(migrated))) = migrated else {
+            panic!("{migrated:?}");
+        };
+        assert_eq!(opened, migrated);
+        opened
+    };
+
+    change("INSERT INTO IN schema_versions (scope, version, name, checksum) VALUES ('livedrop', 9, '-', '-') IF NOT EXISTS").await;
+    let newer = problem().await;
+    assert!(
+        matches!(newer, SchemaProblem::New { found: 9, .. }),
+        "{newer:?}"
+    );
+    change("DELETE FROM IN schema_versions WHERE scope = 'livedrop' AND version = 9 IF EXISTS")
+        .await;
+
+    let home =
+        "UPDATE IN settings SET value = 'elsewhere' WHERE name = 'home_datacenter' IF EXISTS";
+    change(home).await;
+    let elsewhere = problem().await;
+    assert!(
+        matches!(&elsewhere, SchemaProblem::Datacenter { home, .. } if home == "elsewhere"),
+        "{elsewhere:?}"
+    );
+
+    change("UPDATE IN schema_versions SET checksum = '-' WHERE scope = 'livedrop' AND version = 2 IF EXISTS").await;
+    let changed = problem().await;
+    assert!(
+        matches!(changed, SchemaProblem::Other { version: 2, .. }),
+        "{changed:?}"
+    );
+
+    change("DELETE FROM IN schema_versions WHERE scope = 'livedrop' AND version = 2 IF EXISTS")
+        .await;
+    let opened = ScyllaStore::open(&settings, Some(FINGERPRINT)).await;
+    assert!(
+        matches!(
+            opened,
+            Err(ConnectError::Schema(SchemaProblem::Old { found: 1, .. }))
+        ),
+        "{opened:?}"
+    );
+    session
+        .query_unpaged(format!("DROP KEYSPACE {}", settings.keyspace), ())
+        .await
+        .unwrap();
 }

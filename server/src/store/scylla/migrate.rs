@@ -37,7 +37,7 @@ pub struct Wishes {
     pub replaces_keys: bool,
     /// Only say what would be done.
     pub is_dry: bool,
-    /// How long to wait for a database that is starting.
+    /// How long to wait for a database that is starting, and for enough of its nodes.
     pub wait: Duration,
     /// Now.
     pub now: Timestamp,
@@ -116,7 +116,7 @@ async fn bring_up_to_date(
     wishes: &Wishes,
     each: impl FnMut(&Step),
 ) -> std::result::Result<(), MigrateError> {
-    let at = connect(settings, wishes.wait).await?;
+    let (at, has_keyspace) = connect(settings, wishes).await?;
     let keyspace = &settings.keyspace;
     let mut work = Work {
         at: &at,
@@ -124,7 +124,7 @@ async fn bring_up_to_date(
         wishes,
         each,
     };
-    if !at.has_keyspace(keyspace).await? {
+    if !has_keyspace {
         work.make_keyspace().await?;
         if wishes.is_dry {
             return work.migrate(&Found::default()).await;
@@ -145,22 +145,37 @@ async fn bring_up_to_date(
     migrated
 }
 
-/// Connects, again and again for `wait` if nobody answers.
+/// Connects, again and again for `wishes.wait` if nobody answers, or too few nodes are up. The second value: whether the keyspace is there.
 async fn connect(
     settings: &Settings,
-    wait: Duration,
-) -> std::result::Result<Connected, ConnectError> {
-    let until = Instant::now() + wait;
+    wishes: &Wishes,
+) -> std::result::Result<(Connected, bool), MigrateError> {
+    let until = Instant::now() + wishes.wait;
     loop {
-        match session::connect(settings).await {
-            Err(ConnectError::Unreachable { .. } | ConnectError::Store(_))
-                if Instant::now() < until =>
-            {
-                tokio::time::sleep(AGAIN_AFTER).await;
-            }
+        match connect_once(settings, wishes.replicas).await {
+            Err(
+                MigrateError::Connect(ConnectError::Unreachable { .. } | ConnectError::Store(_))
+                | MigrateError::TooFewNodes { .. },
+            ) if Instant::now() < until => tokio::time::sleep(AGAIN_AFTER).await,
             connected => return connected,
         }
     }
+}
+
+async fn connect_once(
+    settings: &Settings,
+    replicas: u32,
+) -> std::result::Result<(Connected, bool), MigrateError> {
+    let at = session::connect(settings).await?;
+    let has_keyspace = at.has_keyspace(&settings.keyspace).await?;
+    if !has_keyspace && at.node_count < replicas as usize {
+        return Err(MigrateError::TooFewNodes {
+            datacenter: at.datacenter,
+            nodes: at.node_count,
+            replicas,
+        });
+    }
+    Ok((at, has_keyspace))
 }
 
 struct Work<'a, E> {
@@ -183,15 +198,8 @@ impl<E: FnMut(&Step)> Work<'_, E> {
         Ok(())
     }
 
-    async fn make_keyspace(&mut self) -> std::result::Result<(), MigrateError> {
+    async fn make_keyspace(&mut self) -> Result<()> {
         let (replicas, datacenter) = (self.wishes.replicas, &self.at.datacenter);
-        if self.at.node_count < replicas as usize {
-            return Err(MigrateError::TooFewNodes {
-                datacenter: datacenter.clone(),
-                nodes: self.at.node_count,
-                replicas,
-            });
-        }
         let tablets = match self.at.flavor {
             Flavor::Scylla => " AND tablets = {'enabled': true}",
             Flavor::Cassandra => "",
@@ -201,8 +209,7 @@ impl<E: FnMut(&Step)> Work<'_, E> {
             self.keyspace
         );
         self.step(format!("keyspace {}", self.keyspace), vec![cql])
-            .await?;
-        Ok(())
+            .await
     }
 
     async fn migrate(&mut self, found: &Found) -> std::result::Result<(), MigrateError> {
