@@ -29,7 +29,7 @@ use crate::{
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, Work, relay},
+    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
@@ -114,13 +114,7 @@ impl App {
             },
             None => stores::open(config).await?,
         };
-        // An import ends with a rebuild.
-        if Work::Import.is_unfinished(&store).await? {
-            return Err(StartError::HalfImported);
-        }
-        if Work::Rebuild.is_unfinished(&store).await? {
-            return Err(StartError::HalfRebuilt);
-        }
+        stores::check_whole(&store).await?;
         let env: SharedEnv = Arc::new(SystemEnv);
         #[cfg(debug_assertions)]
         let store = crash_point::store(store, &env);

@@ -22,6 +22,7 @@ pub mod scylla;
 pub mod sessions;
 pub(crate) mod text;
 pub mod truth;
+mod versioned;
 
 use std::{fmt, sync::Arc};
 

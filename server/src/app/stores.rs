@@ -11,6 +11,7 @@ use super::{KEY_FILE_NAME, StartError, backup::Backup};
 use crate::{
     auth::{Keys, key_file},
     config::{Backend, Config, Secret},
+    jobs::Work,
     store::{
         SharedStore,
         embedded::{EmbeddedStore, Options},
@@ -51,6 +52,21 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
             })
         }
     }
+}
+
+/// Refuses a store that only a part of its rows is in. Nothing may be sold or settled there.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn check_whole(store: &SharedStore) -> Result<(), StartError> {
+    // An import ends with a rebuild.
+    if Work::Import.is_unfinished(store).await? {
+        return Err(StartError::HalfImported);
+    }
+    if Work::Rebuild.is_unfinished(store).await? {
+        return Err(StartError::HalfRebuilt);
+    }
+    Ok(())
 }
 
 /// The store for tools that take no calls. On CQL others may be at work on it; the embedded one must be nobody's.

@@ -12,7 +12,7 @@ use super::{
     signal::interruptible,
 };
 use crate::{
-    app::admin::client::RemoteLedgers,
+    app::{admin::client::RemoteLedgers, stores},
     domain::{DropId, OrderId, ProcessId},
     env::{SharedEnv, SystemEnv},
     events::Sinks,
@@ -42,6 +42,9 @@ pub(super) async fn settle(args: SettleArgs) -> Result<(), Error> {
         actor: os_user(),
     };
     let desk = Desk::open(&args.store).await?;
+    if let Desk::Own(operator) = &desk {
+        stores::check_whole(&operator.store).await?;
+    }
     let settled = interruptible(desk.settle(wish)).await;
     desk.close().await;
     let Settled { before, after } = settled??;

@@ -17,6 +17,7 @@ use livedrop_server::{
         faulty::{Fault, FaultPlan, Faulty, Method},
     },
 };
+use uuid::Uuid;
 
 use crate::harness::{
     approve, eventually, get_drop, get_order, open_drop, order_request, place,
@@ -290,6 +291,21 @@ async fn a_half_imported_store_is_good_for_nothing_but_to_go_on() {
     assert_eq!(code, 1);
     assert!(err.lines().last().unwrap().contains(part[0]), "{err}");
     refused(livedrop(&["rebuild", "--data", &new]), 1, &part).await;
+    let (drop_id, order_id) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+    let settle = [
+        "order",
+        "settle",
+        &drop_id,
+        &order_id,
+        "--attempt",
+        "1",
+        "--failed",
+        "--note",
+        "-",
+        "--data",
+        &new,
+    ];
+    refused(livedrop(&settle), 1, &part).await;
     let again = folder.path("again");
     let export = ["export", "--data", &new, "--to", &again];
     refused(livedrop(&export), 1, &["was not imported to its end"]).await;

@@ -4,77 +4,12 @@
 //! read them. They are written once per human action; the hot path (ledger records) has a binary form of its own.
 
 use serde::{Serialize, de::DeserializeOwned};
-use uuid::Uuid;
 
 use super::{
     EmbeddedStore,
     rows::{Failure, RowTable},
 };
-use crate::{
-    domain::drop::Drop,
-    store::{
-        Cas, Put, Result, StoreError, accounts::Account, accounts::Claim, jobs::Job,
-        sessions::Session,
-    },
-};
-
-/// What compare-and-set has to know of a row.
-pub(super) trait Versioned: Serialize + DeserializeOwned + Send + 'static {
-    /// Counts the row's changes.
-    fn version(&self) -> i64;
-    /// Names the change that made this version.
-    fn op_id(&self) -> Uuid;
-}
-
-impl Versioned for Account {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
-    }
-}
-
-impl Versioned for Claim {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.claim_id
-    }
-}
-
-impl Versioned for Drop {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
-    }
-}
-
-impl Versioned for Job {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
-    }
-}
-
-impl Versioned for Session {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
-    }
-}
+use crate::store::{Cas, Put, Result, StoreError, versioned::Versioned};
 
 pub(super) fn encode<T: Serialize>(row: &T) -> Result<Vec<u8>> {
     serde_json::to_vec(row)
@@ -112,12 +47,15 @@ impl EmbeddedStore {
     }
 
     /// Replaces a row if its version is the one before. A row made by the same change counts as done.
-    pub(super) async fn replace_row<T: Versioned>(
+    pub(super) async fn replace_row<T>(
         &self,
         table: RowTable,
         key: &[u8],
         row: &T,
-    ) -> Result<Cas<T>> {
+    ) -> Result<Cas<T>>
+    where
+        T: Versioned + Serialize + DeserializeOwned + Send + 'static,
+    {
         let (key, bytes) = (key.to_vec(), encode(row)?);
         let (version, op_id) = (row.version(), row.op_id());
         self.write(move |rows| {

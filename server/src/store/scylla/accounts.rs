@@ -1,12 +1,11 @@
 //! People (`accounts`), creators (`creators`) and the names they claim (`account_emails`, `creator_handles`).
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use super::{
     ScyllaStore,
     db::Db,
-    lwt::{self, Table, Versioned},
+    lwt::{self, Table},
     row::{FromRow, Row, Value, values},
 };
 use crate::{
@@ -144,26 +143,6 @@ impl FromRow for Claim {
             owner_id: row.id("owner_id", AccountId::new)?,
             claimed_at: row.time("claimed_at")?,
         })
-    }
-}
-
-impl Versioned for Account {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
-    }
-}
-
-impl Versioned for Claim {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.claim_id
     }
 }
 

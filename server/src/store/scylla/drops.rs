@@ -10,7 +10,7 @@ use super::{
     ScyllaStore,
     db::Db,
     list::List,
-    lwt::{self, Table, Versioned},
+    lwt::{self, Table},
     row::{FromRow, Row, Value, unreadable_column, values},
 };
 use crate::{
@@ -178,16 +178,6 @@ impl FromRow for Drop {
                 .map_err(|error| unreadable_column("secret", error))?
                 .map(LedgerSecret),
         })
-    }
-}
-
-impl Versioned for Drop {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
     }
 }
 

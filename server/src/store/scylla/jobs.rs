@@ -1,12 +1,11 @@
 //! Progress of jobs (`jobs`).
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use super::{
     ScyllaStore,
     db::Db,
-    lwt::{self, Table, Versioned},
+    lwt::{self, Table},
     row::{FromRow, Row, Value, values},
 };
 use crate::store::{Cas, JobStore, Put, Result, jobs::Job};
@@ -37,16 +36,6 @@ impl FromRow for Job {
             op_id: row.get("op_id")?,
             cursor: row.get("cursor")?,
         })
-    }
-}
-
-impl Versioned for Job {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
     }
 }
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 use metrics::counter;
 use rand::RngExt as _;
 use scylla::statement::prepared::PreparedStatement;
-use uuid::Uuid;
 
 use super::{
     db::Db,
     row::{self, APPLIED, FromRow, Value},
 };
-use crate::store::{Cas, Put, Result, StoreError};
+use crate::store::{Cas, Put, Result, StoreError, versioned::Versioned};
 
 /// Tries of an LWT whose outcome is unknown; another one, of the same bytes, tells what became of the first.
 const TRIES_MAX: u32 = 3;
@@ -87,14 +86,6 @@ impl Table {
     }
 }
 
-/// A row with a version.
-pub(super) trait Versioned: FromRow {
-    /// Counts the row's changes.
-    fn version(&self) -> i64;
-    /// Names the change that made this version.
-    fn op_id(&self) -> Uuid;
-}
-
 impl Db {
     /// Puts a row if there is none; `columns` are all but the key. After an unknown outcome the same row is put again: if that is then found
     /// to be there, it was ours.
@@ -151,7 +142,7 @@ impl Db {
     }
 
     /// Replaces a row if its version is the one before. A row made by the same change counts as done.
-    pub(super) async fn replace<T: Versioned>(
+    pub(super) async fn replace<T: FromRow + Versioned>(
         &self,
         statements: &Statements,
         key: Vec<Value>,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     ScyllaStore,
     db::Db,
-    lwt::{self, Table, Versioned},
+    lwt::{self, Table},
     row::{FromRow, Row, Value, values},
 };
 use crate::{
@@ -60,16 +60,6 @@ impl FromRow for Session {
             expires_at: row.time("expires_at")?,
             is_ended: row.get("is_ended")?,
         })
-    }
-}
-
-impl Versioned for Session {
-    fn version(&self) -> i64 {
-        self.version
-    }
-
-    fn op_id(&self) -> Uuid {
-        self.op_id
     }
 }
 
