@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, time::Duration};
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -125,7 +125,16 @@ pub fn install_metrics() -> Result<PrometheusHandle, Error> {
         .install_recorder()
         .map_err(|error| Error::Installed(error.into()))?;
     describe();
+    register_alarms();
     Ok(handle)
+}
+
+/// What operators watch is there from the start: for an alarm, absent is not zero.
+fn register_alarms() {
+    counter!("livedrop_ledger_halted_total").increment(0);
+    counter!("livedrop_projector_halted_total").increment(0);
+    counter!("livedrop_store_unknown_total", "table" => "drop_ledger").increment(0);
+    gauge!("livedrop_payments_running").set(0.0);
 }
 
 fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildError> {

@@ -27,6 +27,9 @@ pub enum BackupError {
     /// The name is taken.
     #[error("{} is there already, and nothing is overwritten: name a directory that is not there yet", .0.display())]
     Exists(PathBuf),
+    /// Nowhere to put it.
+    #[error("there is no directory {}: make it first", .0.display())]
+    NoParent(PathBuf),
     /// The store can't be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -84,6 +87,9 @@ impl Backup {
         }
         let parent = to.parent().filter(|it| !it.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
+        if !parent.is_dir() {
+            return Err(BackupError::NoParent(parent.to_owned()));
+        }
         let failed = |source| BackupError::Io {
             path: to.to_owned(),
             source,

@@ -41,8 +41,7 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
             })
         }
         Backend::Cql => {
-            let path = config.auth.key_file.as_deref();
-            let keys = key_file::load(path.unwrap_or(Path::new(KEY_FILE_NAME)))?;
+            let keys = present_keys(config)?;
             let (settings, fingerprint) = (cql(config)?, keys.fingerprint());
             let store = ScyllaStore::open(&settings, Some(&fingerprint)).await?;
             Ok(Opened {
@@ -60,10 +59,10 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
 /// See [`StartError`].
 pub async fn check_whole(store: &SharedStore) -> Result<(), StartError> {
     // An import ends with a rebuild.
-    if Work::Import.is_unfinished(store).await? {
+    if Work::Import.is_unfinished(&**store).await? {
         return Err(StartError::HalfImported);
     }
-    if Work::Rebuild.is_unfinished(store).await? {
+    if Work::Rebuild.is_unfinished(&**store).await? {
         return Err(StartError::HalfRebuilt);
     }
     Ok(())
@@ -83,6 +82,15 @@ pub async fn open_for_tools(config: &Config) -> Result<SharedStore, StartError> 
             ))
         }
     }
+}
+
+/// The keys of the settings' key file, which others have made.
+///
+/// # Errors
+/// If the file can't be read, may be read by others, or is malformed.
+pub fn present_keys(config: &Config) -> Result<Keys, StartError> {
+    let path = config.auth.key_file.as_deref();
+    Ok(key_file::load(path.unwrap_or(Path::new(KEY_FILE_NAME)))?)
 }
 
 /// The keys of the settings' key file, made if there is none, or of this process alone.

@@ -36,6 +36,7 @@ struct Content {
 pub fn load_or_create(path: &Path) -> Result<Keys, SetupError> {
     if !path.exists() {
         create(path)?;
+        tracing::info!(path = %path.display(), "new keys: whoever has signed in with others has to do it again");
     }
     load(path)
 }

@@ -65,6 +65,7 @@ pub(super) async fn verify(args: VerifyArgs) -> Result<(), Error> {
             return Err(Error::NoLedger(drop_id));
         }
     } else {
+        source.must_be_imported().await?;
         let mut after = None;
         loop {
             let page = interruptible(source.list_drops(after)).await??;

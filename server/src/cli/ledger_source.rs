@@ -15,8 +15,9 @@ use crate::{
     },
     config::{Backend, Config, Profile},
     domain::DropId,
+    jobs::Work,
     store::{
-        LedgerStore, SharedStore,
+        JobStore, LedgerStore, SharedStore,
         embedded::{EmbeddedStore, FILE_NAME, OpenError, Options},
         processes::ProcessSeen,
     },
@@ -138,6 +139,21 @@ impl LedgerSource {
             Self::Running(_) | Self::Shared(_) => None,
             Self::Stopped { damage, .. } => damage.as_ref(),
         }
+    }
+
+    /// Refuses a store that an import has not filled: what is not there can't be checked.
+    pub(super) async fn must_be_imported(&self) -> Result<(), Error> {
+        let jobs: &dyn JobStore = match self {
+            // It would not run.
+            Self::Running(_) => return Ok(()),
+            Self::Stopped { store, .. } => store,
+            Self::Shared(store) => &**store,
+        };
+        let unfinished = Work::Import.is_unfinished(jobs).await;
+        if unfinished.map_err(StartError::from)? {
+            return Err(StartError::HalfImported.into());
+        }
+        Ok(())
     }
 
     pub(super) fn ledgers(&self) -> &dyn LedgerStore {

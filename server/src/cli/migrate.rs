@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use super::{Error, args::MigrateArgs, load, print, signal::interruptible};
 use crate::{
-    app::stores,
+    app::{StartError, stores},
+    auth::SetupError,
     config::{Backend, Profile},
     env::{Env as _, SystemEnv},
     store::scylla::migrate::{self, Wishes},
 };
+
+/// In place of the fingerprint of keys that `--print` does not make.
+const NEW_KEYS: &str = "that of a new key file";
 
 pub(super) async fn run(args: MigrateArgs) -> Result<(), Error> {
     let config = load(Profile::Serve, &args.settings())?.config;
@@ -17,13 +21,23 @@ pub(super) async fn run(args: MigrateArgs) -> Result<(), Error> {
         return Err(Error::Usage(what.to_owned()));
     }
     let settings = stores::cql(&config)?;
+    let wait = Duration::from_secs(args.wait);
+    let recorded = interruptible(migrate::recorded_keys(&settings, wait)).await??;
+    let fingerprint = match (recorded, args.print) {
+        (Some(_), _) if !args.replace_keys => stores::present_keys(&config)?.fingerprint(),
+        // The first process makes the keys that all others need.
+        (_, false) => stores::own_keys(&config)?.fingerprint(),
+        (_, true) => match stores::present_keys(&config) {
+            Err(StartError::Auth(SetupError::KeyFileMissing(_))) => NEW_KEYS.to_owned(),
+            keys => keys?.fingerprint(),
+        },
+    };
     let wishes = Wishes {
         replicas: config.cql.replicas,
-        // The first process makes the keys that all others need.
-        fingerprint: stores::own_keys(&config)?.fingerprint(),
+        fingerprint,
         replaces_keys: args.replace_keys,
         is_dry: args.print,
-        wait: Duration::from_secs(args.wait),
+        wait,
         now: SystemEnv.now(),
     };
     let mut steps = 0;

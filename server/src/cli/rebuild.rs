@@ -22,7 +22,7 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
     let store = Place::find(&args.store).await?.open_alone().await?;
-    if Work::Import.is_unfinished(&store).await? {
+    if Work::Import.is_unfinished(&*store).await? {
         return Err(StartError::HalfImported.into());
     }
     let env: SharedEnv = Arc::new(SystemEnv);

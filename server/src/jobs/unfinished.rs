@@ -2,7 +2,7 @@
 
 use crate::{
     env::SharedEnv,
-    store::{Cas, Result, SharedStore, jobs::Job},
+    store::{Cas, JobStore, Result, SharedStore, jobs::Job},
 };
 
 const BEGUN: i64 = 1;
@@ -40,7 +40,7 @@ impl Work {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn is_unfinished(self, store: &SharedStore) -> Result<bool> {
+    pub async fn is_unfinished(self, store: &dyn JobStore) -> Result<bool> {
         let job = store.get_job(self.job_id()).await?;
         Ok(job.is_some_and(|job| job.cursor == BEGUN))
     }

@@ -1,13 +1,19 @@
 //! Keyspaces are made once, and only by programs that know them.
 
+use std::{path::Path, sync::Arc};
+
 use livedrop_server::store::scylla::{
     ConnectError, SchemaProblem, ScyllaStore,
     migrate::{self, MigrateError, Wishes},
 };
+use rustls::{ClientConfig, RootCertStore};
 use scylla::client::session_builder::SessionBuilder;
 use uuid::Uuid;
 
-use crate::keyspace::{FINGERPRINT, settings, wishes};
+use crate::{
+    harness::process::{done, livedrop, refused},
+    keyspace::{FINGERPRINT, settings, wishes},
+};
 
 fn new_keyspace() -> String {
     // A name has 48 characters at most.
@@ -34,6 +40,15 @@ async fn migrating_is_idempotent_and_dry_runs_do_nothing() {
     assert_eq!(run(false).await, planned);
     assert_eq!(run(true).await, [""; 0]);
     assert_eq!(run(false).await, [""; 0]);
+    let more = Wishes {
+        replicas: 2,
+        ..wishes()
+    };
+    let mut told = Vec::new();
+    migrate::run(&settings, &more, |step| told.push(step.what.clone()))
+        .await
+        .unwrap();
+    assert!(told.concat().contains("keeps 1 copies"), "{told:?}");
     ScyllaStore::open(&settings, Some(FINGERPRINT))
         .await
         .unwrap();
@@ -95,6 +110,17 @@ async fn what_can_not_be_used_is_refused() {
         "{opened:?}"
     );
 
+    let mut no_tls = settings("livedrop");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let tls = tls.unwrap().with_root_certificates(RootCertStore::empty());
+    no_tls.tls = Some(Arc::new(tls.with_no_client_auth()));
+    let opened = ScyllaStore::open(&no_tls, None).await;
+    assert!(
+        matches!(opened, Err(ConnectError::NoTls { .. })),
+        "{opened:?}"
+    );
+
     let mut elsewhere = settings("livedrop");
     elsewhere.datacenter = Some("elsewhere".to_owned());
     let opened = ScyllaStore::open(&elsewhere, None).await;
@@ -122,6 +148,37 @@ async fn what_can_not_be_used_is_refused() {
         ),
         "{opened:?}"
     );
+}
+
+/// A file that nobody asked for would be taken for the others' one day.
+#[tokio::test]
+async fn keys_are_made_for_a_new_keyspace_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (file, keys) = (path("cql.toml"), path("keys.toml"));
+    let cql = settings(&new_keyspace());
+    let configure = |nodes: &[String]| {
+        let (data, keyspace) = (path("data"), &cql.keyspace);
+        let content = format!(
+            "[store]\nbackend = \"cql\"\ndata = {data:?}\n[cql]\nnodes = {nodes:?}\nkeyspace = {keyspace:?}\nreplicas = 1\n[auth]\nkey_file = {keys:?}\n"
+        );
+        std::fs::write(&file, content).unwrap();
+    };
+    let migrate = ["migrate", "--config", &file];
+    let print = ["migrate", "--config", &file, "--print"];
+
+    configure(&["127.0.0.1:1".to_owned()]);
+    refused(livedrop(&migrate), 1, &["no database answers"]).await;
+    configure(&cql.nodes);
+    let planned = done(livedrop(&print)).await;
+    assert!(planned.contains("that of a new key file"), "{planned}");
+    assert!(!Path::new(&keys).exists());
+    done(livedrop(&migrate)).await;
+    std::fs::remove_file(&keys).unwrap();
+    for command in [&migrate[..], &print] {
+        refused(livedrop(command), 1, &["there is no key file", "copy that"]).await;
+    }
+    assert!(!Path::new(&keys).exists());
 }
 
 /// What a newer program, a changed step, or `migrate` in another datacenter leaves behind.

@@ -225,7 +225,7 @@ async fn what_can_t_be_backed_up_is_refused_in_one_line() {
     // By the server, then by the tool.
     let refusals = async || {
         for (to, parts) in [
-            (&nowhere, ["can't be written", "No such file"]),
+            (&nowhere, ["there is no directory", "make it first"]),
             (&data, ["is there already", "nothing is overwritten"]),
             (
                 &path("file"),

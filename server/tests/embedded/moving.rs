@@ -306,6 +306,8 @@ async fn a_half_imported_store_is_good_for_nothing_but_to_go_on() {
         &new,
     ];
     refused(livedrop(&settle), 1, &part).await;
+    let verify = ["ledger", "verify", "--all", "--data", &new];
+    refused(livedrop(&verify), 1, &part).await;
     let again = folder.path("again");
     let export = ["export", "--data", &new, "--to", &again];
     refused(livedrop(&export), 1, &["was not imported to its end"]).await;

@@ -54,7 +54,7 @@ async fn rows_are_the_same_after_a_rebuild() {
     assert_eq!((done.drops, done.ledgers, done.orders), (6, 4, 17));
     assert_eq!(done.wrong, []);
     assert_eq!(shop.tables(), before);
-    assert!(!Work::Rebuild.is_unfinished(&shop.ctx.store).await.unwrap());
+    assert!(!Work::Rebuild.is_unfinished(&*shop.ctx.store).await.unwrap());
 
     // A server that follows them up has nothing to do, and tells nothing twice.
     let next = ledgers(&shop.ctx.env, &shop.ctx.store, &sinks(&shop.sink));
@@ -153,7 +153,7 @@ async fn a_rebuild_that_was_cut_off_has_to_be_run_again() {
             cut_off,
             Err(RebuildError::Store(_) | RebuildError::Ledger(..))
         ));
-        assert!(Work::Rebuild.is_unfinished(&store).await.unwrap());
+        assert!(Work::Rebuild.is_unfinished(&*store).await.unwrap());
         let parts = Parts {
             store: Some(store.clone()),
             ..Parts::default()
@@ -167,7 +167,7 @@ async fn a_rebuild_that_was_cut_off_has_to_be_run_again() {
         );
     }
     shop.rebuild().await;
-    assert!(!Work::Rebuild.is_unfinished(&store).await.unwrap());
+    assert!(!Work::Rebuild.is_unfinished(&*store).await.unwrap());
     assert_eq!(shop.tables(), before);
 }
 
@@ -189,7 +189,7 @@ async fn a_wrong_ledger_is_told_and_does_not_hold_up_the_others() {
     assert_eq!((done.drops, done.ledgers), (6, 3));
     let told: Vec<_> = done.wrong.iter().map(|(id, _)| *id).collect();
     assert_eq!(told, [wrong]);
-    assert!(!Work::Rebuild.is_unfinished(&shop.ctx.store).await.unwrap());
+    assert!(!Work::Rebuild.is_unfinished(&*shop.ctx.store).await.unwrap());
     let checkpoints = shop.raw.get_checkpoints(wrong).await.unwrap();
     let (_, orders) = checkpoints
         .iter()

@@ -43,7 +43,7 @@ pub async fn export(
     mut each: impl FnMut(TruthTable, u64),
 ) -> Result<Counts, ExportError> {
     nobody_writes(store).await?;
-    if Work::Import.is_unfinished(store).await? {
+    if Work::Import.is_unfinished(&**store).await? {
         return Err(ExportError::HalfImported);
     }
     for table in TruthTable::ALL {

@@ -122,8 +122,8 @@ async fn a_busy_shop_is_moved_whole() {
     assert_eq!(done.rows, counts);
     assert_eq!(all_of(&target).await, all_of(source).await);
     assert_eq!(derived(&raw), derived(&shop.raw));
-    assert!(!Work::Import.is_unfinished(&target).await.unwrap());
-    assert!(!Work::Rebuild.is_unfinished(&target).await.unwrap());
+    assert!(!Work::Import.is_unfinished(&*target).await.unwrap());
+    assert!(!Work::Rebuild.is_unfinished(&*target).await.unwrap());
 
     // What it notes of itself does not go on to the next store.
     let (again, counts_again) = exported(&target).await;
@@ -155,7 +155,7 @@ async fn a_store_with_anything_else_is_refused_and_left_alone() {
         };
         assert_eq!((difference.extra, difference.other), (1, 0), "{table:?}");
         assert_eq!(all_of(&target).await, [mine]);
-        assert!(!Work::Import.is_unfinished(&target).await.unwrap());
+        assert!(!Work::Import.is_unfinished(&*target).await.unwrap());
     }
     for row in rows_of(&file) {
         let Some(mine) = other(&row) else { continue };
@@ -203,7 +203,7 @@ async fn one_that_was_cut_off_goes_on_and_no_server_starts_before_its_end() {
             _ => false,
         };
         assert!(is_told, "{method:?}: {cut_off:?}");
-        assert!(Work::Import.is_unfinished(&store).await.unwrap());
+        assert!(Work::Import.is_unfinished(&*store).await.unwrap());
         let started = start(&store).await;
         assert!(
             matches!(started, Err(StartError::HalfImported)),

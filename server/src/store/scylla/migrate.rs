@@ -1,6 +1,6 @@
 //! Making a keyspace and its tables what this program needs. Idempotent; several at once are harmless.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -116,7 +116,7 @@ async fn bring_up_to_date(
     wishes: &Wishes,
     each: impl FnMut(&Step),
 ) -> std::result::Result<(), MigrateError> {
-    let (at, has_keyspace) = connect(settings, wishes).await?;
+    let (at, has_keyspace) = connect(settings, wishes.replicas, wishes.wait).await?;
     let keyspace = &settings.keyspace;
     let mut work = Work {
         at: &at,
@@ -129,6 +129,9 @@ async fn bring_up_to_date(
         if wishes.is_dry {
             return work.migrate(&Found::default()).await;
         }
+    }
+    if has_keyspace {
+        work.tell_replicas().await?;
     }
     at.use_keyspace(keyspace).await?;
     if wishes.is_dry {
@@ -145,14 +148,32 @@ async fn bring_up_to_date(
     migrated
 }
 
-/// Connects, again and again for `wishes.wait` if nobody answers, or too few nodes are up. The second value: whether the keyspace is there.
+/// Names the keys that the keyspace's processes have; `None` before the first `run`.
+///
+/// # Errors
+/// See [`MigrateError`].
+pub async fn recorded_keys(
+    settings: &Settings,
+    wait: Duration,
+) -> std::result::Result<Option<String>, MigrateError> {
+    let (at, has_keyspace) = Box::pin(connect(settings, 0, wait)).await?;
+    if !has_keyspace {
+        return Ok(None);
+    }
+    let mut found = Found::read(&at, &settings.keyspace).await?;
+    Ok(found.settings.remove(KEY_FINGERPRINT))
+}
+
+/// Connects, again and again for `wait` if nobody answers, or too few nodes are up for a keyspace that is not there. The second value:
+/// whether it is.
 async fn connect(
     settings: &Settings,
-    wishes: &Wishes,
+    replicas: u32,
+    wait: Duration,
 ) -> std::result::Result<(Connected, bool), MigrateError> {
-    let until = Instant::now() + wishes.wait;
+    let until = Instant::now() + wait;
     loop {
-        match connect_once(settings, wishes.replicas).await {
+        match connect_once(settings, replicas).await {
             Err(
                 MigrateError::Connect(ConnectError::Unreachable { .. } | ConnectError::Store(_))
                 | MigrateError::TooFewNodes { .. },
@@ -210,6 +231,28 @@ impl<E: FnMut(&Step)> Work<'_, E> {
         );
         self.step(format!("keyspace {}", self.keyspace), vec![cql])
             .await
+    }
+
+    /// Copies are never changed by the way: rows have to be copied first.
+    async fn tell_replicas(&mut self) -> Result<()> {
+        let cql = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?";
+        let values = values![self.keyspace.to_owned()];
+        let replication = session::ask(&self.at.session, cql, values, |row| {
+            row.get::<BTreeMap<String, String>>("replication")
+        });
+        let mut replication = replication.await?.unwrap_or_default();
+        let (wished, is) = (
+            self.wishes.replicas.to_string(),
+            replication.remove(&self.at.datacenter),
+        );
+        if let Some(is) = is.filter(|is| *is != wished) {
+            let what = format!(
+                "keyspace {} keeps {is} copies of each row, cql.replicas says {wished}: nothing is changed; see docs/operations.md",
+                self.keyspace
+            );
+            self.step(what, Vec::new()).await?;
+        }
+        Ok(())
     }
 
     async fn migrate(&mut self, found: &Found) -> std::result::Result<(), MigrateError> {

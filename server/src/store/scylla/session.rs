@@ -63,6 +63,14 @@ pub enum ConnectError {
         /// What the last one did.
         cause: String,
     },
+    /// A node answers, and not by TLS.
+    #[error(
+        "the database at {nodes} does not speak TLS: unset cql.tls_ca, or name its port for TLS"
+    )]
+    NoTls {
+        /// Whom was asked.
+        nodes: String,
+    },
     /// The database wants another user or password.
     #[error("the database at {nodes} refuses {who}: set cql.user and cql.password_secret")]
     Refused {
@@ -258,6 +266,10 @@ fn not_connected(settings: &Settings, error: &NewSessionError) -> ConnectError {
     } else {
         error.to_string()
     };
+    // What rustls says of an answer that is no TLS.
+    if settings.tls.is_some() && cause.contains("InvalidContentType") {
+        return ConnectError::NoTls { nodes };
+    }
     ConnectError::Unreachable { nodes, cause }
 }
 
