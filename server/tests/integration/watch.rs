@@ -1,6 +1,9 @@
 //! Following an order.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use livedrop::{
@@ -18,6 +21,16 @@ use crate::harness::{
 };
 
 type Frames = Streaming<v1::WatchOrderResponse>;
+
+/// An address that nobody takes while its server is away: below the ports that the system gives to connections.
+fn lasting_address() -> SocketAddr {
+    let mut ports = (20_000..32_000).map(|_| rand::random_range(20_000..32_000_u16));
+    let address = ports.find_map(|port| {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).ok()?;
+        listener.local_addr().ok()
+    });
+    address.expect("a free port")
+}
 
 /// Opens a stream by hand.
 async fn watch(client: &Client, order: &v1::Order, resume_token: &str) -> Result<Frames, Status> {
@@ -322,10 +335,7 @@ async fn streams_are_capped_and_places_come_back() {
 #[tokio::test]
 async fn a_server_that_comes_back_is_watched_on() {
     let home = Home::new().await;
-    let address = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let address = lasting_address();
     let start = || Server::at_with(&home, |config| config.server.listen = address);
     let server = start().await;
     let (creator, ann) = (server.creator().await, server.person().await);

@@ -21,6 +21,8 @@ use crate::{
 
 /// Between two tries to reach a database that is starting.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A keyspace that is listed is known to its nodes after this at most.
+const KNOWN_WITHIN: Duration = Duration::from_secs(10);
 /// One that was cut off holds the others up for so long.
 const LEASE: Duration = Duration::from_secs(60);
 /// Its name in `settings`.
@@ -133,7 +135,7 @@ async fn bring_up_to_date(
     if has_keyspace {
         work.tell_replicas().await?;
     }
-    at.use_keyspace(keyspace).await?;
+    enter(&at, keyspace).await?;
     if wishes.is_dry {
         let found = Found::read(&at, keyspace).await?;
         return work.migrate(&found).await;
@@ -197,6 +199,17 @@ async fn connect_once(
         });
     }
     Ok((at, has_keyspace))
+}
+
+/// Another one may have made the keyspace a moment ago: then it is listed before nodes know it.
+async fn enter(at: &Connected, keyspace: &str) -> Result<()> {
+    let until = Instant::now() + KNOWN_WITHIN;
+    loop {
+        match at.use_keyspace(keyspace).await {
+            Err(_) if Instant::now() < until => tokio::time::sleep(AGAIN_AFTER).await,
+            entered => return entered,
+        }
+    }
 }
 
 struct Work<'a, E> {
