@@ -3,6 +3,7 @@
 mod floor;
 mod ledger;
 mod rush;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Command {
     Floor(floor::Options),
     /// How many orders one drop's ledger takes a second, beside what people usually build on the same database.
     Ledger(ledger::Options),
+    /// How late a thousand watchers see a drop open and sell out. Exit status 1 unless each saw every change, in order, and the end.
+    Watch(watch::Options),
 }
 
 #[tokio::main]
@@ -52,6 +55,7 @@ async fn run(command: &Command) -> anyhow::Result<bool> {
         Command::Rush(options) => rush::run(options).await,
         Command::Floor(options) => floor::run(options).await,
         Command::Ledger(options) => ledger::run(options).await,
+        Command::Watch(options) => watch::run(options).await,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod accounts;
 mod claims;
 pub mod context;
+pub mod drop_watch;
 pub mod drops;
 pub mod error;
 pub mod operator;
@@ -19,6 +20,7 @@ pub mod violations;
 pub mod webhooks;
 
 pub use context::Context;
+pub use drop_watch::{DropWatch, DropWatches};
 pub use error::{Error, Violation};
 pub use operator::Operator;
 pub use order_watch::OrderWatch;

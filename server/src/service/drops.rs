@@ -167,7 +167,12 @@ pub struct DropDetails {
 }
 
 impl DropDetails {
-    fn row(drop: Drop) -> Self {
+    /// The newest record that it holds; 0 while the row rules.
+    pub(super) fn seq(&self) -> u64 {
+        self.ledger.as_ref().map_or(0, |view| view.seq)
+    }
+
+    pub(super) fn row(drop: Drop) -> Self {
         Self {
             drop: Arc::new(drop),
             ledger: None,
@@ -244,6 +249,15 @@ pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<
     if let Some(sealed) = sealed(ctx, drop_id).await? {
         return Ok(sealed);
     }
+    from_ledger(ctx, drop_id, time_left).await
+}
+
+/// Reads a drop with its stock and all changes, by its open ledger if it has one.
+pub(super) async fn from_ledger(
+    ctx: &Context,
+    drop_id: DropId,
+    time_left: Duration,
+) -> Result<DropDetails> {
     let ledger = match ctx.ledgers.ledger(drop_id).await {
         Ok(ledger) => ledger,
         Err(LedgerError::NotFrozen(drop)) => return Ok(DropDetails::row(*drop)),
@@ -257,7 +271,20 @@ pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<
         });
     }
     // Just opened: its first record is on the way.
-    on_ledger(ctx, drop_id, Command::GetDrop, time_left).await
+    newest(ctx, drop_id, time_left).await
+}
+
+/// As [`from_ledger`], and nothing that any process has written by now is missing.
+pub(super) async fn newest(
+    ctx: &Context,
+    drop_id: DropId,
+    time_left: Duration,
+) -> Result<DropDetails> {
+    let answer = ctx.ledgers.call(drop_id, Command::GetDrop, time_left).await;
+    match answer {
+        Err(LedgerError::NotFrozen(drop)) => Ok(DropDetails::row(*drop)),
+        answer => answered(drop_id, None, answer),
+    }
 }
 
 /// A sealed drop whose ledger is not in memory is read from its rows: old drops are looked at for years.
@@ -374,7 +401,10 @@ pub async fn cancel(
         let update = ctx.store.update_drop(&drop);
         let update = ctx.outbox.change(entity(drop_id), drop.op_id, update);
         match update.await? {
-            Cas::Done => return Ok(DropDetails::row(drop)),
+            Cas::Done => {
+                ctx.drop_watches.row_changed(drop_id);
+                return Ok(DropDetails::row(drop));
+            }
             // Frozen or changed meanwhile: look again.
             Cas::Stale(_) => {}
         }
