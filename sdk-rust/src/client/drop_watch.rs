@@ -141,3 +141,67 @@ impl Watch for v1::WatchDropRequest {
         (frame.resume_token, said)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_make_the_drop_what_it_is() {
+        let stock = |available| {
+            Some(v1::ItemStock {
+                available,
+                ..Default::default()
+            })
+        };
+        let item = |id: &str, available| v1::DropItem {
+            item_id: id.into(),
+            stock: stock(available),
+            ..Default::default()
+        };
+        let mut drop = v1::Drop {
+            title: "kept".into(),
+            items: vec![item("a", 5), item("b", 7)],
+            seq: 3,
+            ..Default::default()
+        };
+        let change = v1::DropChange {
+            state: v1::DropState::Live.into(),
+            sold_out: true,
+            seq: 4,
+            ..Default::default()
+        };
+        let told = Told::Change(change.clone()).put_into(&mut drop);
+        assert_eq!(told, Some(change));
+        assert_eq!(
+            (drop.state(), drop.sold_out, drop.seq),
+            (v1::DropState::Live, true, 4)
+        );
+
+        let told = v1::DropStock {
+            seq: 6,
+            sold_out: false,
+            items: vec![v1::DropStockItem {
+                item_id: "b".into(),
+                stock: stock(1),
+            }],
+        };
+        assert_eq!(Told::Stock(told).put_into(&mut drop), None);
+        assert_eq!(drop.items, [item("a", 5), item("b", 1)]);
+        assert_eq!(
+            (drop.title.as_str(), drop.sold_out, drop.seq),
+            ("kept", false, 6)
+        );
+
+        let newest = v1::Drop {
+            title: "new".into(),
+            ..Default::default()
+        };
+        let change = v1::DropChange {
+            drop: Some(newest.clone()),
+            ..Default::default()
+        };
+        assert!(Told::Change(change).put_into(&mut drop).is_some());
+        assert_eq!(drop, newest);
+    }
+}

@@ -198,17 +198,16 @@ async fn rows_are_watched_until_there_is_a_ledger() {
         panic!("{told:?}");
     };
     assert_eq!(updated.news.drop.opens_at, sooner);
-    assert_eq!(
-        stocks(&all(&mut super::tests::watch(&ctx, Some(*seen)).await.unwrap()).await),
-        []
-    );
+    let mut resumed = super::tests::watch(&ctx, Some(*seen)).await.unwrap();
+    let told = all(&mut resumed).await;
+    assert!(matches!(&told[..], [(DropNews::Resumed, _)]), "{told:?}");
 
     change(3, sooner, true).await;
     let begun_at = Instant::now();
     // Told at once if it was done here.
     ctx.drop_watches.row_changed(drop_id(1));
     let (news, _) = watch.next().await.unwrap();
-    assert_eq!(begun_at.elapsed(), Duration::ZERO);
+    assert!(begun_at.elapsed() < SECOND / 10);
     assert!(matches!(news, DropNews::Row(row) if row.news.drop.cancelled));
     // One who comes back hears of both at once.
     let mut late = super::tests::watch(&ctx, Some(first)).await.unwrap();
@@ -228,7 +227,7 @@ async fn what_others_sell_is_seen_within_a_second() {
     let ctx = context(&other);
     // It lies idle there, and is looked for every 15 s only.
     other.ledgers.ledger(drop_id(1)).await.unwrap();
-    sleep(20 * SECOND).await;
+    sleep(62 * SECOND).await;
     one.call(place(1, 1, &[(0, 1)])).await.unwrap();
     let (mut watch, _) = begun(&ctx).await;
     let told = all(&mut watch).await;
