@@ -6,6 +6,7 @@ pub mod context;
 pub mod drop_watch;
 pub mod drops;
 pub mod error;
+pub mod ledger_records;
 pub mod operator;
 pub mod order_lists;
 pub mod order_payments;

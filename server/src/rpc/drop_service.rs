@@ -11,7 +11,7 @@ use super::{
     stream::{Frames, Streams},
     time_left,
 };
-use crate::service::{Context, DropWatch, drops};
+use crate::service::{Context, DropWatch, drops, ledger_records};
 
 /// Serves drops.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl DropService for DropRpc {
         request: Request<v1::ListLedgerRecordsRequest>,
     ) -> Result<Response<v1::ListLedgerRecordsResponse>, Status> {
         let asked = page_token::ledger_page(&self.ctx.keys, request.get_ref())?;
-        let page = drops::records(&self.ctx, asked.drop_id, asked.seq, asked.size).await?;
+        let page = ledger_records::page(&self.ctx, asked.drop_id, asked.seq, asked.size).await?;
         let answer = ledger_answer::page(&self.ctx.keys, &asked, &page)?;
         Ok(Response::new(answer))
     }

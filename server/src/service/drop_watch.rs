@@ -165,7 +165,7 @@ impl DropWatch {
             .ledger
             .as_ref()
             .is_some_and(|view| matches!(view.phase, Phase::Sealed(_)));
-        if changes_no_more && after.is_none_or(|seen| seen.place.seq == all.place.seq) {
+        if changes_no_more && after.is_none_or(|seen| seen == all) {
             return Ok(Self {
                 first: Some(first(after, || Told::new(details))),
                 seen: after.unwrap_or(all),

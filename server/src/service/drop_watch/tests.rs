@@ -182,9 +182,10 @@ async fn rows_are_watched_until_there_is_a_ledger() {
     let terms = terms(&[(2, 0, 0)], opens_at);
     let (world, process, ctx) = setting(&terms).await;
     let (mut watch, first) = begun(&ctx).await;
-    let change = async |version, opens_at: Timestamp, cancelled| {
+    let change = async |version: i64, opens_at: Timestamp, cancelled| {
         let drop = crate::domain::drop::Drop {
             version,
+            op_id: uuid::Uuid::from_u128(100 + u128::from(version.unsigned_abs())),
             opens_at,
             cancelled,
             ..row(1, &terms)
