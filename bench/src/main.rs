@@ -3,7 +3,6 @@
 mod floor;
 mod ledger;
 mod rush;
-mod watch;
 
 use std::process::ExitCode;
 
@@ -28,8 +27,6 @@ enum Command {
     Floor(floor::Options),
     /// How many orders one drop's ledger takes a second, beside what people usually build on the same database.
     Ledger(ledger::Options),
-    /// How late a thousand watchers see a drop open and sell out. Exit status 1 unless each saw every change, in order, and the end.
-    Watch(watch::Options),
 }
 
 #[tokio::main]
@@ -55,7 +52,6 @@ async fn run(command: &Command) -> anyhow::Result<bool> {
         Command::Rush(options) => rush::run(options).await,
         Command::Floor(options) => floor::run(options).await,
         Command::Ledger(options) => ledger::run(options).await,
-        Command::Watch(options) => watch::run(options).await,
     }
 }
 

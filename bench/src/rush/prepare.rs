@@ -60,8 +60,7 @@ pub(crate) async fn buyers(
         .context("signing buyers up")
 }
 
-/// Signs somebody up.
-pub(crate) async fn sign_up(
+async fn sign_up(
     connection: &Client,
     email: String,
     display_name: String,
