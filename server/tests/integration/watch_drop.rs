@@ -268,7 +268,7 @@ async fn an_opening_is_told_to_all_who_wait() {
         }
     });
     let late = timeout(PATIENCE, join_all(waiting)).await.unwrap();
-    // It takes some milliseconds (`livedrop-bench watch`), but tests share the machine with others.
+    // It is 50 ms at most where nobody else is at work; tests share the machine with others.
     assert!(
         late.iter().all(|it| (0..1_000_000).contains(it)),
         "{late:?}"
