@@ -19,6 +19,9 @@ const SECRET: &[&str] = &[
     ".livedrop.internal.v1.PaymentStarted",
 ];
 
+/// Messages that many readers get: a server encodes what they have in common once.
+const SHARED: &[&str] = &["WatchDropResponse"];
+
 fn main() -> Result<(), Error> {
     println!("cargo:rerun-if-changed=build.rs");
     let public = proto_files("livedrop/v1")?;
@@ -30,12 +33,29 @@ fn main() -> Result<(), Error> {
     let descriptors = compiler(&public)?.encode_file_descriptor_set();
     fs::write(out_dir.join("livedrop.v1.bin"), descriptors)?;
 
+    let services = |client, server| {
+        tonic_prost_build::configure()
+            .build_client(client)
+            .build_server(server)
+            .build_transport(false)
+            .codec_path("crate::codec::SmallCodec")
+    };
+    if env::var_os("CARGO_FEATURE_SERVER").is_some() {
+        // By themselves, over the messages made below: servers answer with some of them already encoded.
+        let server_dir = out_dir.join("server");
+        fs::create_dir_all(&server_dir)?;
+        let mut builder = services(false, true)
+            .out_dir(server_dir)
+            .extern_path(".livedrop.v1", "crate::v1");
+        for message in SHARED {
+            let shared = format!("crate::codec::Shared<crate::v1::{message}>");
+            builder = builder.extern_path(format!(".livedrop.v1.{message}"), shared);
+        }
+        builder.compile_fds(compiler(&public)?.file_descriptor_set())?;
+    }
+
     let all: Vec<PathBuf> = public.into_iter().chain(events).chain(internal).collect();
-    tonic_prost_build::configure()
-        .build_client(env::var_os("CARGO_FEATURE_CLIENT").is_some())
-        .build_server(env::var_os("CARGO_FEATURE_SERVER").is_some())
-        .build_transport(false)
-        .codec_path("crate::codec::SmallCodec")
+    services(env::var_os("CARGO_FEATURE_CLIENT").is_some(), false)
         .bytes(".")
         .skip_debug(SECRET)
         .compile_fds(compiler(&all)?.file_descriptor_set())?;

@@ -1,6 +1,11 @@
 //! How messages are put on the wire: protobuf, with buffers of the size that our messages have.
 
+#[cfg(feature = "server")]
+mod shared;
+
 use prost::Message;
+#[cfg(feature = "server")]
+pub use shared::Shared;
 use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::{ProstDecoder, ProstEncoder};
 

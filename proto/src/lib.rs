@@ -20,6 +20,8 @@ mod redact;
 )]
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/livedrop.v1.rs"));
+    #[cfg(feature = "server")]
+    include!(concat!(env!("OUT_DIR"), "/server/livedrop.v1.rs"));
 }
 
 /// What happened, for those who follow.

@@ -16,15 +16,18 @@ use crate::{
 mod account;
 mod auth;
 mod builder;
+mod drop_watch;
 mod drops;
+mod follow;
 mod order_pages;
+mod order_watch;
 mod orders;
-mod watch;
 
 pub use builder::Builder;
+pub use drop_watch::{DropNews, DropWatch};
 pub use drops::LedgerPages;
 pub use order_pages::OrderPages;
-pub use watch::OrderWatch;
+pub use order_watch::OrderWatch;
 
 /// A user's view of one server. Cheap to clone; clones share connection and tokens.
 #[derive(Clone)]

@@ -34,7 +34,7 @@ use crate::{
     payments::Providers,
     projectors,
     rpc::{self, Readiness, serve},
-    service::{Context, Operator},
+    service::{Context, DropWatches, Operator},
     store::SharedStore,
     telemetry,
     web::{metrics::MetricsServer, webhooks},
@@ -306,6 +306,7 @@ fn context(
     let payments = PaymentRunner::new(payer_env, payer_store, ledgers.clone(), providers);
     Ok(Context {
         ledgers,
+        drop_watches: DropWatches::default(),
         timer: Timer::new(env.clone()),
         outbox: Outbox::new(env.clone(), store.clone(), sinks),
         env,

@@ -18,6 +18,7 @@ pub mod status;
 mod account_answer;
 mod drop_answer;
 mod drop_request;
+mod drop_stream;
 mod fields;
 mod layers;
 mod ledger_answer;

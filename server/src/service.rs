@@ -3,8 +3,10 @@
 pub mod accounts;
 mod claims;
 pub mod context;
+pub mod drop_watch;
 pub mod drops;
 pub mod error;
+pub mod ledger_records;
 pub mod operator;
 pub mod order_lists;
 pub mod order_payments;
@@ -19,6 +21,7 @@ pub mod violations;
 pub mod webhooks;
 
 pub use context::Context;
+pub use drop_watch::{DropWatch, DropWatches};
 pub use error::{Error, Violation};
 pub use operator::Operator;
 pub use order_watch::OrderWatch;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     command::{Outcome, Refusal},
     entry::Terms,
-    state::{Attempt, Item, Order, Phase, StockState},
+    state::{Attempt, DropChange, Item, Order, Phase, StockState},
 };
 use crate::domain::ItemId;
 
@@ -59,6 +59,8 @@ pub struct DropView {
     pub items: Vec<Item>,
     /// Nothing available, nothing held.
     pub is_sold_out: bool,
+    /// The steps of its life up to that record, in the ledger's order; none if the view was made of a row.
+    pub changes: Arc<Vec<DropChange>>,
 }
 
 impl DropView {
@@ -70,6 +72,7 @@ impl DropView {
             phase: state.phase(),
             items: state.items().to_vec(),
             is_sold_out: state.is_sold_out(),
+            changes: state.changes().clone(),
         }
     }
 }

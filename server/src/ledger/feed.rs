@@ -59,9 +59,9 @@ impl Feed {
         Arc::clone(&self.watches)
     }
 
-    /// Whether somebody watches an order: the ledger had better stay.
+    /// Whether somebody watches the drop or an order: the ledger had better stay. One who looks at the view is the open ledger itself.
     pub(super) fn is_watched(&self) -> bool {
-        !self.watches.is_empty()
+        !self.watches.is_empty() || self.view.receiver_count() > 1
     }
 
     /// Tells of the newest record's drop; those who are answered next must find it there.

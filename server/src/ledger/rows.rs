@@ -1,5 +1,7 @@
 //! What is known of orders and drops, as rows of the store.
 
+use std::sync::Arc;
+
 use super::{
     answer::DropView,
     entry::{CloseReason, Terms},
@@ -90,6 +92,7 @@ impl DropView {
             phase: Phase::Sealed(closed),
             items: status.items.iter().map(Item::of_row).collect(),
             is_sold_out: status.is_sold_out,
+            changes: Arc::default(),
         })
     }
 

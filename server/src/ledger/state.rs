@@ -4,6 +4,7 @@
 //! record is appended, between [`begin`](StockState::begin) and [`commit`](StockState::commit) or [`rollback`](StockState::rollback).
 
 mod apply;
+mod change;
 mod decide;
 mod due;
 mod model;
@@ -15,6 +16,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use apply::FoldError;
+pub use change::{ChangeKind, DropChange};
 pub use decide::Decision;
 pub use model::{Attempt, AttemptState, Item, Order, Phase, Position};
 use model::{Buyer, Replay, ReplayKey};
@@ -38,6 +40,7 @@ struct Core {
     sold_out_told: bool,
     /// Attempts that the provider has not ended: each pins its order's hold.
     open_payments: u32,
+    changes: Arc<Vec<DropChange>>,
 }
 
 /// An order and the number of one of its attempts.

@@ -89,8 +89,9 @@ pub struct Opening {
     pub feed: Feed,
 }
 
-/// Where other processes write too, a ledger that somebody looks at is read on this often, to tell what they wrote; and one that lies idle
-/// this often.
+/// Where other processes write too, a ledger is read on to tell what they wrote: so often if somebody watches it, which makes news less
+/// than a second old; if somebody has looked at it; and if it lies idle.
+const FOLLOW_WATCHED_EVERY: Duration = Duration::from_millis(500);
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 const FOLLOW_IDLE_EVERY: Duration = Duration::from_secs(15);
 
@@ -199,7 +200,9 @@ impl Writer {
     fn follow_every(&self) -> Duration {
         if self.at.store.is_exclusive() {
             Duration::MAX
-        } else if self.at.is_used.load(Ordering::Relaxed) || self.at.feed.is_watched() {
+        } else if self.at.feed.is_watched() {
+            FOLLOW_WATCHED_EVERY
+        } else if self.at.is_used.load(Ordering::Relaxed) {
             FOLLOW_EVERY
         } else {
             FOLLOW_IDLE_EVERY

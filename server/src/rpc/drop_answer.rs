@@ -4,11 +4,10 @@ use livedrop_proto::v1;
 
 use super::fields::{to_money, to_span, to_time};
 use crate::{
-    domain::drop::Item,
+    domain::{DropId, drop::Item},
     ledger::{
-        DropView,
         entry::CloseReason,
-        state::{self, Phase},
+        state::{self, ChangeKind, DropChange, Phase, Position},
     },
     service::drops::DropDetails,
 };
@@ -21,7 +20,11 @@ pub(super) fn drop(details: &DropDetails) -> v1::Drop {
         creator_id: drop.creator_id.to_string(),
         title: drop.title.clone(),
         description: drop.description.clone(),
-        state: state(drop.cancelled, ledger).into(),
+        state: state(
+            drop.cancelled,
+            ledger.map_or(Phase::Empty, |view| view.phase),
+        )
+        .into(),
         items: drop
             .items
             .iter()
@@ -40,8 +43,75 @@ pub(super) fn drop(details: &DropDetails) -> v1::Drop {
     }
 }
 
-fn state(is_cancelled: bool, ledger: Option<&DropView>) -> v1::DropState {
-    match ledger.map_or(Phase::Empty, |view| view.phase) {
+/// The stock of all items.
+pub(super) fn stock(details: &DropDetails) -> v1::DropStock {
+    let v1::Drop {
+        seq,
+        sold_out,
+        items,
+        ..
+    } = drop(details);
+    let item = |v1::DropItem { item_id, stock, .. }| v1::DropStockItem { item_id, stock };
+    v1::DropStock {
+        seq,
+        sold_out,
+        items: items.into_iter().map(item).collect(),
+    }
+}
+
+/// A step of the drop's life.
+pub(super) fn change(drop_id: DropId, change: &DropChange) -> v1::DropChange {
+    use v1::DropChangeKind as Kind;
+    let Position {
+        seq,
+        index,
+        recorded_at,
+    } = change.at;
+    let (kind, item_id, unit_count) = match change.kind {
+        ChangeKind::WentLive => (Kind::WentLive, None, 0),
+        ChangeKind::LowStock(item_id) => (Kind::LowStock, Some(item_id), 0),
+        ChangeKind::SoldOut => (Kind::SoldOut, None, 0),
+        ChangeKind::Restocked { item_id, units } => (Kind::Restocked, Some(item_id), units),
+        ChangeKind::Closed(CloseReason::Cancelled) => (Kind::Cancelled, None, 0),
+        ChangeKind::Closed(CloseReason::Ended | CloseReason::EndedEarly) => (Kind::Ended, None, 0),
+    };
+    v1::DropChange {
+        event_id: format!("{drop_id}/{seq}/{index}"),
+        kind: kind.into(),
+        state: state(false, change.phase).into(),
+        sold_out: change.is_sold_out,
+        seq: i64::try_from(seq).unwrap_or(i64::MAX),
+        occurred_at: Some(to_time(recorded_at)),
+        item_id: item_id.map(|id| id.to_string()).unwrap_or_default(),
+        unit_count,
+        drop: None,
+    }
+}
+
+/// A change of the drop's row: of its description or terms, or that it was called off before it had a ledger.
+pub(super) fn row_change(details: &DropDetails) -> v1::DropChange {
+    let row = &*details.drop;
+    let kind = if row.cancelled {
+        v1::DropChangeKind::Cancelled
+    } else {
+        v1::DropChangeKind::Updated
+    };
+    let drop = drop(details);
+    v1::DropChange {
+        event_id: format!("{}/row/{}", row.drop_id, row.public_version()),
+        kind: kind.into(),
+        state: drop.state,
+        sold_out: drop.sold_out,
+        seq: drop.seq,
+        occurred_at: Some(to_time(row.changed_at)),
+        item_id: String::new(),
+        unit_count: 0,
+        drop: Some(drop),
+    }
+}
+
+fn state(is_cancelled: bool, phase: Phase) -> v1::DropState {
+    match phase {
         Phase::Empty if is_cancelled => v1::DropState::Cancelled,
         Phase::Empty | Phase::Scheduled => v1::DropState::Scheduled,
         Phase::Live => v1::DropState::Live,

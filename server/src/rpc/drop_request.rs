@@ -4,11 +4,13 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use livedrop_proto::v1;
 
-use super::fields;
+use super::{fields, resume_token::DropResume};
 use crate::{
+    auth::Keys,
     domain::{Currency, DropId, ItemId, RequestId, Timestamp},
     service::{
         Error,
+        drop_watch::Seen,
         drops::{ScheduleDrop, ScheduleItem},
         violations::Violations,
     },
@@ -160,6 +162,21 @@ pub(super) fn restock(
     let reason = found.check("reason", fields::text(request.reason, REASON_CHARS, false));
     let read = (|| Some((request_id?, drop_id?, (item_id?, units?, reason?))))();
     read.ok_or_else(|| found.into())
+}
+
+/// Reads which drop to watch, and after what.
+pub(super) fn watch(
+    keys: &Keys,
+    request: &v1::WatchDropRequest,
+) -> Result<(DropResume, Option<Seen>), Error> {
+    let mut found = Violations::default();
+    let drop_id = found.check("drop_id", fields::id(&request.drop_id));
+    let resume = drop_id.map(|drop_id| DropResume { drop_id });
+    let seen = resume.and_then(|resume| {
+        let seen = resume.seen(keys, &request.resume_token);
+        found.check("resume_token", seen)
+    });
+    resume.zip(seen).ok_or_else(|| found.into())
 }
 
 /// Reads the one id of a request.

@@ -1,16 +1,25 @@
 //! `DropService`: check, call, answer.
 
-use livedrop_proto::v1::{self, drop_service_server::DropService};
+use livedrop_proto::{
+    codec::Shared,
+    v1::{self, drop_service_server::DropService},
+};
 use tonic::{Request, Response, Status};
 
-use super::{caller, drop_answer, drop_request, ledger_answer, page_token, time_left};
-use crate::service::{Context, drops};
+use super::{
+    caller, drop_answer, drop_request, drop_stream, ledger_answer, page_token,
+    stream::{Frames, Streams},
+    time_left,
+};
+use crate::service::{Context, DropWatch, drops, ledger_records};
 
 /// Serves drops.
 #[derive(Debug)]
 pub struct DropRpc {
     /// What the use cases work with.
     pub ctx: Context,
+    /// Opens streams.
+    pub(super) streams: Streams,
 }
 
 #[tonic::async_trait]
@@ -88,8 +97,20 @@ impl DropService for DropRpc {
         request: Request<v1::ListLedgerRecordsRequest>,
     ) -> Result<Response<v1::ListLedgerRecordsResponse>, Status> {
         let asked = page_token::ledger_page(&self.ctx.keys, request.get_ref())?;
-        let page = drops::records(&self.ctx, asked.drop_id, asked.seq, asked.size).await?;
+        let page = ledger_records::page(&self.ctx, asked.drop_id, asked.seq, asked.size).await?;
         let answer = ledger_answer::page(&self.ctx.keys, &asked, &page)?;
         Ok(Response::new(answer))
+    }
+    type WatchDropStream = Frames<Shared<v1::WatchDropResponse>>;
+
+    async fn watch_drop(
+        &self,
+        request: Request<v1::WatchDropRequest>,
+    ) -> Result<Response<Self::WatchDropStream>, Status> {
+        let (ctx, left) = (&self.ctx, time_left(&request));
+        let (resume, after) = drop_request::watch(&ctx.keys, request.get_ref())?;
+        let open = self.streams.open(&request, ctx.env.now())?;
+        let watch = DropWatch::begin(ctx, resume.drop_id, after, left).await?;
+        Ok(Response::new(drop_stream::frames(ctx, open, resume, watch)))
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     auth::Keys,
     domain::ItemId,
     ledger::record::{self, Salts},
-    service::{Error, drops::RecordsPage},
+    service::{Error, ledger_records::RecordsPage},
     store::LedgerRecord,
 };
 

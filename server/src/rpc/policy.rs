@@ -89,6 +89,7 @@ pub static METHODS: &[Method] = &[
     ),
     entry("/livedrop.v1.DropService/RestockDrop", Owner, Business),
     entry("/livedrop.v1.DropService/ScheduleDrop", SignedIn, Business),
+    entry("/livedrop.v1.DropService/WatchDrop", Public, Business),
     entry("/livedrop.v1.OrderService/CancelOrder", Owner, Business),
     entry("/livedrop.v1.OrderService/GetOrder", Owner, Business),
     entry("/livedrop.v1.OrderService/GetReceipt", Owner, Business),

@@ -20,7 +20,10 @@ pub fn services(ctx: &Context, limits: &Limits) -> Routes {
     let ctx = || ctx.clone();
     routes.add_service(sized!(AuthServiceServer::new(AuthRpc { ctx: ctx() })));
     routes.add_service(sized!(AccountServiceServer::new(AccountRpc { ctx: ctx() })));
-    routes.add_service(sized!(DropServiceServer::new(DropRpc { ctx: ctx() })));
+    routes.add_service(sized!(DropServiceServer::new(DropRpc {
+        ctx: ctx(),
+        streams: streams.clone(),
+    })));
     routes.add_service(sized!(OrderServiceServer::new(OrderRpc::new(
         ctx(),
         streams

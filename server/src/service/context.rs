@@ -7,6 +7,7 @@ use crate::{
     env::SharedEnv,
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
+    service::DropWatches,
     store::SharedStore,
 };
 
@@ -31,4 +32,6 @@ pub struct Context {
     pub timer: Timer,
     /// Announces changes of rows that no ledger holds.
     pub outbox: Outbox,
+    /// The drops that somebody watches.
+    pub drop_watches: DropWatches,
 }

@@ -6,12 +6,12 @@ use super::{Context, Error, Result, Violation, refusals, requests, requests::Fin
 use crate::{
     domain::{
         AccountId, Currency, DropId, ItemId, RequestId, Timestamp,
-        drop::{Drop, Item, LedgerSecret},
+        drop::{Drop, Item},
         reason::Reason,
     },
     ledger::{Answer, Call, Command, DropView, LedgerError, Method},
     store::{
-        Cas, LedgerRecord, Put,
+        Cas, Put,
         drops::{DropTime, DropTimeKey},
         outbox::{Entity, EntityKind},
         requests::RequestKey,
@@ -167,7 +167,12 @@ pub struct DropDetails {
 }
 
 impl DropDetails {
-    fn row(drop: Drop) -> Self {
+    /// The newest record that it holds; 0 while the row rules.
+    pub(super) fn seq(&self) -> u64 {
+        self.ledger.as_ref().map_or(0, |view| view.seq)
+    }
+
+    pub(super) fn row(drop: Drop) -> Self {
         Self {
             drop: Arc::new(drop),
             ledger: None,
@@ -244,6 +249,15 @@ pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<
     if let Some(sealed) = sealed(ctx, drop_id).await? {
         return Ok(sealed);
     }
+    from_ledger(ctx, drop_id, time_left).await
+}
+
+/// Reads a drop with its stock and all changes, by its open ledger if it has one.
+pub(super) async fn from_ledger(
+    ctx: &Context,
+    drop_id: DropId,
+    time_left: Duration,
+) -> Result<DropDetails> {
     let ledger = match ctx.ledgers.ledger(drop_id).await {
         Ok(ledger) => ledger,
         Err(LedgerError::NotFrozen(drop)) => return Ok(DropDetails::row(*drop)),
@@ -257,7 +271,20 @@ pub async fn get(ctx: &Context, drop_id: DropId, time_left: Duration) -> Result<
         });
     }
     // Just opened: its first record is on the way.
-    on_ledger(ctx, drop_id, Command::GetDrop, time_left).await
+    newest(ctx, drop_id, time_left).await
+}
+
+/// As [`from_ledger`], and nothing that any process has written by now is missing.
+pub(super) async fn newest(
+    ctx: &Context,
+    drop_id: DropId,
+    time_left: Duration,
+) -> Result<DropDetails> {
+    let answer = ctx.ledgers.call(drop_id, Command::GetDrop, time_left).await;
+    match answer {
+        Err(LedgerError::NotFrozen(drop)) => Ok(DropDetails::row(*drop)),
+        answer => answered(drop_id, None, answer),
+    }
 }
 
 /// A sealed drop whose ledger is not in memory is read from its rows: old drops are looked at for years.
@@ -374,7 +401,10 @@ pub async fn cancel(
         let update = ctx.store.update_drop(&drop);
         let update = ctx.outbox.change(entity(drop_id), drop.op_id, update);
         match update.await? {
-            Cas::Done => return Ok(DropDetails::row(drop)),
+            Cas::Done => {
+                ctx.drop_watches.row_changed(drop_id);
+                return Ok(DropDetails::row(drop));
+            }
             // Frozen or changed meanwhile: look again.
             Cas::Stale(_) => {}
         }
@@ -433,56 +463,6 @@ fn answered(
         )),
         Err(error) => Err(refusals::no_answer(drop_id, error)),
     }
-}
-
-/// What a page of records may hold in bodies: gRPC clients commonly take 4 MiB, and a record shown with its moves in words is up to
-/// five times its body.
-const PAGE_BYTES_MAX: usize = 512 * 1024;
-
-/// Consecutive records of a ledger.
-#[derive(Debug, Default)]
-pub struct RecordsPage {
-    /// In the order of the log.
-    pub records: Vec<LedgerRecord>,
-    /// What makes the salts of their entries; none before the freeze.
-    pub secret: Option<LedgerSecret>,
-    /// The head was reached.
-    pub is_last: bool,
-}
-
-/// Reads the ledger's records from `seq` on, at most `limit`, and fewer if they are large. Empty before the freeze.
-///
-/// # Errors
-/// As `ListLedgerRecords` of the contract.
-pub async fn records(
-    ctx: &Context,
-    drop_id: DropId,
-    seq: u64,
-    limit: usize,
-) -> Result<RecordsPage> {
-    let drop = ctx.store.get_drop(drop_id).await?;
-    let drop = drop.ok_or_else(|| Error::not_found(Reason::DropNotFound, "drop", drop_id))?;
-    let mut page = RecordsPage {
-        is_last: drop.secret.is_none(),
-        secret: drop.secret,
-        records: Vec::new(),
-    };
-    let mut bytes = 0;
-    while !page.is_last && page.records.len() < limit {
-        let next = seq.saturating_add(page.records.len() as u64);
-        let wanted = limit - page.records.len();
-        let read = ctx.store.read_from(drop_id, next, wanted).await?;
-        // A short page says nothing; only an empty one is the head.
-        page.is_last = read.is_empty();
-        for record in read {
-            bytes += record.body.len();
-            if bytes > PAGE_BYTES_MAX && !page.records.is_empty() {
-                return Ok(page);
-            }
-            page.records.push(record);
-        }
-    }
-    Ok(page)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Context, Error,
+    Context, DropWatches, Error,
     accounts::{self, SignUp},
     sessions::SignedIn,
 };
@@ -96,6 +96,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
     );
     let ctx = Context {
         ledgers,
+        drop_watches: DropWatches::default(),
         payments,
         timer: Timer::new(Arc::clone(&shared)),
         outbox: Outbox::new(Arc::clone(&shared), Arc::clone(&store), sinks),

@@ -24,6 +24,7 @@ mod recovery;
 mod restarts;
 mod stripe;
 mod watch;
+mod watch_drop;
 
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -107,6 +107,10 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
         order_id: order_id.clone(),
         resume_token: String::new(),
     };
+    let watch_drop = v1::WatchDropRequest {
+        drop_id: drop_id.clone(),
+        resume_token: String::new(),
+    };
     let list = v1::ListOrdersRequest {
         page_size: 1,
         page_token: String::new(),
@@ -200,6 +204,7 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
         ("OrderService/ListOrders", list.encode_to_vec()),
         ("OrderService/ListDropOrders", of_drop.encode_to_vec()),
         ("OrderService/WatchOrder", watch.encode_to_vec()),
+        ("DropService/WatchDrop", watch_drop.encode_to_vec()),
         (
             "OrderService/GetReceipt",
             v1::GetReceiptRequest { drop_id, order_id }.encode_to_vec(),
@@ -276,7 +281,7 @@ async fn nothing_from_outside_is_internal() {
                     .iter()
                     .map(|byte| format!("{byte:02x}"))
                     .collect();
-                let answer = if method.ends_with("WatchOrder") {
+                let answer = if method.contains("/Watch") {
                     // Streams go on: their first frame is enough.
                     match grpc.server_streaming(request, path, Raw).await {
                         Ok(frames) => frames.into_inner().message().await.map(drop),

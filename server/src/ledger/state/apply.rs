@@ -117,6 +117,7 @@ impl StockState {
         self.check_rules(entry, at)?;
         self.apply_event(entry, at)?;
         self.apply_moves(&entry.moves)?;
+        self.note_change(&entry.event, at);
         self.remember_call(entry)
     }
 
