@@ -17,12 +17,14 @@ mod account;
 mod auth;
 mod builder;
 mod drops;
+mod follows;
 mod order_pages;
 mod orders;
 mod watch;
 
 pub use builder::Builder;
 pub use drops::LedgerPages;
+pub use follows::{FollowerPages, FollowingPages};
 pub use order_pages::OrderPages;
 pub use watch::OrderWatch;
 
@@ -104,6 +106,12 @@ impl Client {
     #[must_use]
     pub fn raw_drops(&self) -> v1::drop_service_client::DropServiceClient<Channel> {
         v1::drop_service_client::DropServiceClient::new(self.channel())
+    }
+
+    /// The generated client of the follow service.
+    #[must_use]
+    pub fn raw_follows(&self) -> v1::follow_service_client::FollowServiceClient<Channel> {
+        v1::follow_service_client::FollowServiceClient::new(self.channel())
     }
 
     /// The generated client of the order service.

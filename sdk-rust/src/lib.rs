@@ -82,7 +82,7 @@ mod session;
 
 #[cfg(feature = "client")]
 pub use {
-    client::{Builder, Client, LedgerPages, OrderPages, OrderWatch},
+    client::{Builder, Client, FollowerPages, FollowingPages, LedgerPages, OrderPages, OrderWatch},
     error::{Error, Violation},
     retry::RetryPolicy,
     session::TokenChanges,

@@ -5,6 +5,9 @@ mod claims;
 pub mod context;
 pub mod drops;
 pub mod error;
+pub mod follow_buckets;
+pub mod follow_lists;
+pub mod follows;
 pub mod operator;
 pub mod order_lists;
 pub mod order_payments;
@@ -20,6 +23,7 @@ pub mod webhooks;
 
 pub use context::Context;
 pub use error::{Error, Violation};
+pub use follow_buckets::BucketRule;
 pub use operator::Operator;
 pub use order_watch::OrderWatch;
 pub use violations::Violations;

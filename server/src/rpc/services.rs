@@ -2,13 +2,14 @@
 
 use livedrop_proto::v1::{
     account_service_server::AccountServiceServer, auth_service_server::AuthServiceServer,
-    drop_service_server::DropServiceServer, order_service_server::OrderServiceServer,
+    drop_service_server::DropServiceServer, follow_service_server::FollowServiceServer,
+    order_service_server::OrderServiceServer,
 };
 use tonic::service::{Routes, RoutesBuilder};
 
 use super::{
     Limits, account_service::AccountRpc, auth_service::AuthRpc, drop_service::DropRpc,
-    order_service::OrderRpc, stream::Streams,
+    follow_service::FollowRpc, order_service::OrderRpc, stream::Streams,
 };
 use crate::{service::Context, sized};
 
@@ -21,6 +22,7 @@ pub fn services(ctx: &Context, limits: &Limits) -> Routes {
     routes.add_service(sized!(AuthServiceServer::new(AuthRpc { ctx: ctx() })));
     routes.add_service(sized!(AccountServiceServer::new(AccountRpc { ctx: ctx() })));
     routes.add_service(sized!(DropServiceServer::new(DropRpc { ctx: ctx() })));
+    routes.add_service(sized!(FollowServiceServer::new(FollowRpc { ctx: ctx() })));
     routes.add_service(sized!(OrderServiceServer::new(OrderRpc::new(
         ctx(),
         streams

@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Context, Error,
+    BucketRule, Context, Error,
     accounts::{self, SignUp},
     sessions::SignedIn,
 };
@@ -98,6 +98,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
         ledgers,
         payments,
         timer: Timer::new(Arc::clone(&shared)),
+        follow_buckets: BucketRule::default(),
         outbox: Outbox::new(Arc::clone(&shared), Arc::clone(&store), sinks),
         env: shared,
         store,
