@@ -1,6 +1,7 @@
 //! Load generator and measurements of Live Drop.
 
 mod floor;
+mod follow;
 mod ledger;
 mod rush;
 
@@ -27,6 +28,8 @@ enum Command {
     Floor(floor::Options),
     /// How many orders one drop's ledger takes a second, beside what people usually build on the same database.
     Ledger(ledger::Options),
+    /// What pages and checks of follows cost at 100,000 followers, beside 100.
+    Follow(follow::Options),
 }
 
 #[tokio::main]
@@ -52,6 +55,7 @@ async fn run(command: &Command) -> anyhow::Result<bool> {
         Command::Rush(options) => rush::run(options).await,
         Command::Floor(options) => floor::run(options).await,
         Command::Ledger(options) => ledger::run(options).await,
+        Command::Follow(options) => Box::pin(follow::run(options)).await,
     }
 }
 

@@ -4,7 +4,8 @@ use std::future::Future;
 
 use livedrop_proto::v1::{
     self, account_service_client::AccountServiceClient, auth_service_client::AuthServiceClient,
-    drop_service_client::DropServiceClient, order_service_client::OrderServiceClient,
+    drop_service_client::DropServiceClient, follow_service_client::FollowServiceClient,
+    order_service_client::OrderServiceClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
@@ -72,6 +73,11 @@ calls! {
     DropServiceClient: restock_drop(RestockDropRequest) -> RestockDropResponse, SignedIn, request_id: String;
     DropServiceClient: get_drop(GetDropRequest) -> GetDropResponse, Public;
     DropServiceClient: list_ledger_records(ListLedgerRecordsRequest) -> ListLedgerRecordsResponse, Public;
+    FollowServiceClient: follow(FollowRequest) -> FollowResponse, SignedIn;
+    FollowServiceClient: unfollow(UnfollowRequest) -> UnfollowResponse, SignedIn;
+    FollowServiceClient: check_follows(CheckFollowsRequest) -> CheckFollowsResponse, SignedIn;
+    FollowServiceClient: list_followers(ListFollowersRequest) -> ListFollowersResponse, SignedIn;
+    FollowServiceClient: list_following(ListFollowingRequest) -> ListFollowingResponse, SignedIn;
     OrderServiceClient: place_order(PlaceOrderRequest) -> PlaceOrderResponse, SignedIn, request_id: String, retry_count: i32;
     OrderServiceClient: pay_order(PayOrderRequest) -> PayOrderResponse, SignedIn, request_id: String, retry_count: i32;
     OrderServiceClient: cancel_order(CancelOrderRequest) -> CancelOrderResponse, SignedIn;

@@ -19,6 +19,7 @@ mod builder;
 mod drop_watch;
 mod drops;
 mod follow;
+mod follows;
 mod order_pages;
 mod order_watch;
 mod orders;
@@ -26,6 +27,7 @@ mod orders;
 pub use builder::Builder;
 pub use drop_watch::{DropNews, DropWatch};
 pub use drops::LedgerPages;
+pub use follows::{FollowerPages, FollowingPages};
 pub use order_pages::OrderPages;
 pub use order_watch::OrderWatch;
 
@@ -107,6 +109,12 @@ impl Client {
     #[must_use]
     pub fn raw_drops(&self) -> v1::drop_service_client::DropServiceClient<Channel> {
         v1::drop_service_client::DropServiceClient::new(self.channel())
+    }
+
+    /// The generated client of the follow service.
+    #[must_use]
+    pub fn raw_follows(&self) -> v1::follow_service_client::FollowServiceClient<Channel> {
+        v1::follow_service_client::FollowServiceClient::new(self.channel())
     }
 
     /// The generated client of the order service.

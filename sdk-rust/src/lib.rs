@@ -82,7 +82,10 @@ mod session;
 
 #[cfg(feature = "client")]
 pub use {
-    client::{Builder, Client, DropNews, DropWatch, LedgerPages, OrderPages, OrderWatch},
+    client::{
+        Builder, Client, DropNews, DropWatch, FollowerPages, FollowingPages, LedgerPages,
+        OrderPages, OrderWatch,
+    },
     error::{Error, Violation},
     retry::RetryPolicy,
     session::TokenChanges,

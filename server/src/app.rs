@@ -34,7 +34,7 @@ use crate::{
     payments::Providers,
     projectors,
     rpc::{self, Readiness, serve},
-    service::{Context, DropWatches, Operator},
+    service::{BucketRule, Context, DropWatches, Operator},
     store::SharedStore,
     telemetry,
     web::{metrics::MetricsServer, webhooks},
@@ -53,6 +53,8 @@ pub struct Parts {
     pub store: Option<SharedStore>,
     /// Where events go; each gets all of them.
     pub sinks: Vec<Arc<dyn EventSink>>,
+    /// How lists of follows are divided.
+    pub follow_buckets: BucketRule,
     /// The process' metrics; none are served without.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -122,7 +124,8 @@ impl App {
         let providers = payments.providers.clone();
         #[cfg(debug_assertions)]
         let providers = crash_point::providers(providers);
-        let ctx = context(config, env, store, keys, providers, Sinks::new(parts.sinks))?;
+        let mut ctx = context(config, env, store, keys, providers, Sinks::new(parts.sinks))?;
+        ctx.follow_buckets = parts.follow_buckets;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
             limits: config.limits.clone(),
@@ -308,6 +311,7 @@ fn context(
         ledgers,
         drop_watches: DropWatches::default(),
         timer: Timer::new(env.clone()),
+        follow_buckets: BucketRule::default(),
         outbox: Outbox::new(env.clone(), store.clone(), sinks),
         env,
         store,

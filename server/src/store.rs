@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod drops;
 pub mod embedded;
 pub mod faulty;
+pub mod follows;
 pub mod jobs;
 pub mod ledger;
 pub mod orders;
@@ -29,6 +30,7 @@ use std::{fmt, sync::Arc};
 pub use accounts::AccountStore;
 pub use audit::AuditStore;
 pub use drops::DropStore;
+pub use follows::FollowStore;
 pub use jobs::JobStore;
 pub use ledger::{Append, LedgerRecord, LedgerStore, OpenLedger};
 pub use orders::OrderStore;
@@ -108,6 +110,7 @@ pub trait Store:
     LedgerStore
     + DropStore
     + AccountStore
+    + FollowStore
     + SessionStore
     + RequestStore
     + OrderStore
@@ -125,6 +128,7 @@ impl<S> Store for S where
     S: LedgerStore
         + DropStore
         + AccountStore
+        + FollowStore
         + SessionStore
         + RequestStore
         + OrderStore

@@ -117,7 +117,8 @@ impl Observer for CrashPoint {
             Subject::None => false,
             Subject::Record(record) => has_entry(record, detail),
             Subject::Consumer(name) => name == detail,
-            Subject::Entity(kind) => format!("{kind:?}") == detail,
+            // Without what the kind of an edge holds.
+            Subject::Entity(kind) => format!("{kind:?}").split('(').next() == Some(detail),
         });
     }
 }

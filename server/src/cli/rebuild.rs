@@ -56,8 +56,8 @@ pub(super) fn report(done: &Rebuilt, consumers: &Consumers) -> Result<(), Error>
 
 pub(super) fn so_far(done: &Rebuilt) -> String {
     format!(
-        "{} drops, {} ledgers, {} records, {} orders",
-        done.drops, done.ledgers, done.records, done.orders
+        "{} drops, {} ledgers, {} records, {} orders, {} follows",
+        done.drops, done.ledgers, done.records, done.orders, done.follows
     )
 }
 
@@ -70,6 +70,8 @@ fn summary(done: &Rebuilt, consumers: &Consumers) -> String {
         ("orders_by_buyer", done.orders),
         ("orders_by_drop", done.orders),
         ("drop_status", done.ledgers),
+        ("followers", done.follows),
+        ("following", done.follows),
         ("ledger_checkpoints", done.ledgers * consumers.len() as u64),
     ];
     let rows = tables

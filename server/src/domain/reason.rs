@@ -37,6 +37,7 @@ pub enum Reason {
     HoldExpired,
     TooManyAttempts,
     ResumeTokenExpired,
+    SelfFollow,
 }
 
 impl Reason {
@@ -77,6 +78,7 @@ impl Reason {
             Self::HoldExpired => "HOLD_EXPIRED",
             Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
             Self::ResumeTokenExpired => "RESUME_TOKEN_EXPIRED",
+            Self::SelfFollow => "SELF_FOLLOW",
         }
     }
 }

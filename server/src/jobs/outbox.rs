@@ -126,6 +126,15 @@ impl Outbox {
     /// If a part of it has to be done again.
     pub async fn finish(&self, entity: Entity) -> Result<Option<Uuid>, Unfinished> {
         let store = &self.0.store;
+        if let EntityKind::FollowEdge(creator_id) = entity.kind {
+            let found = store
+                .get_follow(AccountId::new(entity.id), creator_id)
+                .await?;
+            if let Some(edge) = &found {
+                store.put_follow_rows(edge).await?;
+            }
+            return Ok(found.map(|edge| edge.op_id));
+        }
         let (row, announced) =
             futures::future::try_join(self.row(entity), store.get_announced(entity)).await?;
         let Some(row) = row else {
@@ -155,6 +164,8 @@ impl Outbox {
                 creator.map(Row::Creator)
             }
             EntityKind::Drop => store.get_drop(DropId::new(id)).await?.map(Row::Drop),
+            // Nothing is told of it.
+            EntityKind::FollowEdge(_) => None,
         })
     }
 

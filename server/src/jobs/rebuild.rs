@@ -1,23 +1,31 @@
-//! Making all derived rows anew: the lists of drops from their rows; order rows, their lists and drop statuses from the ledgers, by the
-//! same consumers that follow them while they are written. Events are not told again.
+//! Making all derived rows anew: the lists of drops from their rows, those of follows from the edges; order rows, their lists and drop
+//! statuses from the ledgers, by the same consumers that follow them while they are written. Events are not told again.
 
 #[cfg(test)]
 pub(super) mod tests;
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Work, outbox};
 use crate::{
     domain::{DropId, drop::Drop},
     env::SharedEnv,
     ledger::projector::{Consumers, StoredError, project_stored},
-    store::{SharedStore, StoreError},
+    store::{
+        SharedStore, StoreError,
+        follows::FollowState,
+        truth::{TruthRow, TruthTable},
+    },
 };
 
 /// Drops read at a time.
 const PAGE: usize = 100;
 /// Ledgers projected at once: their rows share commits, and this many folds fit into memory.
 const AT_ONCE: usize = 8;
+/// Edges read at a time.
+const EDGES_PAGE: usize = 250;
+/// Edges listed at once: all of a page share few commits.
+const EDGES_AT_ONCE: usize = 64;
 
 /// What a rebuild has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +38,8 @@ pub struct Rebuilt {
     pub records: u64,
     /// Orders of these.
     pub orders: u64,
+    /// Follows listed anew.
+    pub follows: u64,
     /// Ledgers that are wrong, and how: they are projected up to there.
     pub wrong: Vec<(DropId, String)>,
 }
@@ -77,6 +87,11 @@ pub async fn rebuild(
             each(&done);
         }
     }
+    list_follows(store, |edges| {
+        done.follows += edges;
+        each(&done);
+    })
+    .await?;
     done.wrong.sort_unstable();
     note(Work::Rebuild.finish(env, store).await?)?;
     Ok(done)
@@ -87,6 +102,31 @@ fn note(is_ours: bool) -> Result<(), RebuildError> {
         Ok(())
     } else {
         Err(RebuildError::Busy)
+    }
+}
+
+/// Lists all edges that hold, telling how many more there are.
+async fn list_follows(store: &SharedStore, mut each: impl FnMut(u64)) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let table = TruthTable::FollowEdges;
+        let page = store.scan_truth(table, after.as_ref(), EDGES_PAGE).await?;
+        let edges = page.rows.iter().filter_map(|row| {
+            let TruthRow::FollowEdges(edge) = row else {
+                return None;
+            };
+            (edge.state == FollowState::Following).then_some(edge)
+        });
+        let edges: Vec<_> = edges.collect();
+        let listed = edges.len() as u64;
+        stream::iter(edges.into_iter().map(Ok))
+            .try_for_each_concurrent(EDGES_AT_ONCE, |edge| store.put_follow_rows(edge))
+            .await?;
+        each(listed);
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
     }
 }
 
@@ -126,6 +166,7 @@ impl Rebuilt {
         self.ledgers += other.ledgers;
         self.records += other.records;
         self.orders += other.orders;
+        self.follows += other.follows;
         self.wrong.extend(other.wrong);
     }
 }

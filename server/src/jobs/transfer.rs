@@ -48,6 +48,8 @@ fn is_moved(row: &TruthRow, consumers: &Consumers) -> bool {
         | TruthRow::RefreshTokens(_)
         | TruthRow::RequestIds { .. }
         | TruthRow::Drops(_)
+        | TruthRow::FollowEdges(_)
+        | TruthRow::FollowBuckets(_)
         | TruthRow::PaymentAttempts { .. }
         | TruthRow::PaymentEvents { .. }
         | TruthRow::Outbox(_)

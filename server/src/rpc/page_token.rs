@@ -14,7 +14,7 @@ use crate::{
         order_lists::{MonthPlace, SegmentPlace},
         violations::Violations,
     },
-    store::orders::OrderKey,
+    store::{follows::FollowPlace, orders::OrderKey},
 };
 
 const PAGE_SIZE_DEFAULT: usize = 50;
@@ -177,6 +177,53 @@ fn read_order_id(content: &mut &[u8]) -> Option<OrderId> {
     take::<16>(content).and_then(|id| OrderId::from_slice(&id).ok())
 }
 
+/// A page of a list of follows.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FollowsPage {
+    /// After which place; `None` = from the newest on.
+    pub(super) after: Option<FollowPlace>,
+    /// Most rows wanted.
+    pub(super) size: usize,
+}
+
+/// Reads the page that a list of follows is asked for. Without a seal the token is not looked at.
+pub(super) fn follows_page(
+    found: &mut Violations,
+    seal: Option<&Seal<'_>>,
+    size: i32,
+    token: &str,
+) -> Option<FollowsPage> {
+    let size = found.check("page_size", page_size(size));
+    let after = found.check("page_token", opened(token, seal?, read_follow));
+    let (after, size) = after.zip(size)?;
+    Some(FollowsPage { after, size })
+}
+
+/// The token that goes on after `place`.
+pub(super) fn follows_token(seal: &Seal<'_>, place: FollowPlace) -> String {
+    let time = place.followed_at.micros().to_be_bytes();
+    seal.seal(&[&time[..], place.account_id.as_bytes()].concat())
+}
+
+/// Of `ListFollowers`.
+pub(super) fn followers_seal(keys: &Keys, caller: AccountId, creator_id: AccountId) -> Seal<'_> {
+    Seal::new(keys, "page ListFollowers")
+        .of(caller.as_bytes())
+        .of(creator_id.as_bytes())
+}
+
+/// Of `ListFollowing`.
+pub(super) fn following_seal(keys: &Keys, caller: AccountId) -> Seal<'_> {
+    Seal::new(keys, "page ListFollowing").of(caller.as_bytes())
+}
+
+fn read_follow(content: &mut &[u8]) -> Option<FollowPlace> {
+    Some(FollowPlace {
+        followed_at: Timestamp::from_micros(i64::from_be_bytes(take(content)?)),
+        account_id: AccountId::from_slice(&take::<16>(content)?).ok()?,
+    })
+}
+
 /// What the token holds; `None` without a token.
 fn opened<T>(
     token: &str,
@@ -208,6 +255,33 @@ mod tests {
     const ANN: AccountId = AccountId::new(uuid::Uuid::from_u128(1));
     const BOB: AccountId = AccountId::new(uuid::Uuid::from_u128(2));
     const ORDER: OrderId = OrderId::new(uuid::Uuid::from_u128(3));
+
+    #[test]
+    fn a_list_of_follows_goes_on_for_its_caller_and_list() {
+        let keys = Keys::generate().unwrap();
+        let after = FollowPlace {
+            followed_at: Timestamp::from_micros(-5),
+            account_id: BOB,
+        };
+        let seal = followers_seal(&keys, ANN, ANN);
+        let token = follows_token(&seal, after);
+        let page = |seal: &Seal<'_>, token: &str| {
+            let mut found = Violations::default();
+            follows_page(&mut found, Some(seal), 0, token)
+        };
+        let (size, after) = (PAGE_SIZE_DEFAULT, Some(after));
+        assert_eq!(page(&seal, &token), Some(FollowsPage { after, size }));
+        let after = None;
+        assert_eq!(page(&seal, ""), Some(FollowsPage { after, size }));
+        for other in [
+            followers_seal(&keys, BOB, ANN),
+            followers_seal(&keys, ANN, BOB),
+            following_seal(&keys, ANN),
+        ] {
+            assert_eq!(page(&other, &token), None);
+        }
+        assert_eq!(page(&seal, &token[1..]), None);
+    }
 
     fn orders(page_token: &str) -> v1::ListOrdersRequest {
         v1::ListOrdersRequest {

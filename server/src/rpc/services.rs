@@ -2,13 +2,14 @@
 
 use livedrop_proto::v1::{
     account_service_server::AccountServiceServer, auth_service_server::AuthServiceServer,
-    drop_service_server::DropServiceServer, order_service_server::OrderServiceServer,
+    drop_service_server::DropServiceServer, follow_service_server::FollowServiceServer,
+    order_service_server::OrderServiceServer,
 };
 use tonic::service::{Routes, RoutesBuilder};
 
 use super::{
     Limits, account_service::AccountRpc, auth_service::AuthRpc, drop_service::DropRpc,
-    order_service::OrderRpc, stream::Streams,
+    follow_service::FollowRpc, order_service::OrderRpc, stream::Streams,
 };
 use crate::{service::Context, sized};
 
@@ -24,6 +25,7 @@ pub fn services(ctx: &Context, limits: &Limits) -> Routes {
         ctx: ctx(),
         streams: streams.clone(),
     })));
+    routes.add_service(sized!(FollowServiceServer::new(FollowRpc { ctx: ctx() })));
     routes.add_service(sized!(OrderServiceServer::new(OrderRpc::new(
         ctx(),
         streams

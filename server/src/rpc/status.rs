@@ -49,7 +49,8 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::RequestIdVoid
         | Reason::PaymentInProgress
         | Reason::HoldExpired
-        | Reason::TooManyAttempts => Code::FailedPrecondition,
+        | Reason::TooManyAttempts
+        | Reason::SelfFollow => Code::FailedPrecondition,
         Reason::ResumeTokenExpired => Code::OutOfRange,
         Reason::RateLimited | Reason::Overloaded | Reason::TooLarge => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,

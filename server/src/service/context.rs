@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::BucketRule;
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     env::SharedEnv,
@@ -30,6 +31,8 @@ pub struct Context {
     pub ledgers: Registry,
     /// Wakes drops in time.
     pub timer: Timer,
+    /// How lists of follows are divided.
+    pub follow_buckets: BucketRule,
     /// Announces changes of rows that no ledger holds.
     pub outbox: Outbox,
     /// The drops that somebody watches.

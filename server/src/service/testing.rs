@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    Context, DropWatches, Error,
+    BucketRule, Context, DropWatches, Error,
     accounts::{self, SignUp},
     sessions::SignedIn,
 };
@@ -99,6 +99,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
         drop_watches: DropWatches::default(),
         payments,
         timer: Timer::new(Arc::clone(&shared)),
+        follow_buckets: BucketRule::default(),
         outbox: Outbox::new(Arc::clone(&shared), Arc::clone(&store), sinks),
         env: shared,
         store,

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod claims;
 pub mod drop_lists;
 pub mod drop_times;
+pub mod follows;
 pub mod jobs;
 pub mod ledgers;
 pub mod open_ledgers;
@@ -63,6 +64,13 @@ macro_rules! store_conformance {
             drop_lists::creator_drops_page_both_ways,
             drop_lists::creators_drops_are_apart,
             drop_lists::a_scan_has_every_drop_once,
+            follows::edges_change_by_version,
+            follows::racing_edges_have_one_winner,
+            follows::edges_are_read_in_the_order_asked,
+            follows::the_latest_version_stays_listed,
+            follows::follow_rows_page_both_ways,
+            follows::follow_lists_are_apart,
+            follows::follow_buckets_change_by_version,
             order_rows::orders_come_back_as_put,
             order_rows::the_greatest_place_stays,
             order_rows::slices_of_orders_are_bounded,

@@ -9,6 +9,7 @@ mod committer;
 mod copy;
 mod drops;
 mod file;
+mod follows;
 mod jobs;
 mod key;
 mod ledger;

@@ -1,5 +1,6 @@
 //! A store that misbehaves as networks and databases do, by seed: for tests of everything above the store.
 
+mod follow_stores;
 mod observer;
 mod order_stores;
 mod outbox_stores;

@@ -7,6 +7,7 @@ mod accounts;
 mod audit;
 mod db;
 mod drops;
+mod follows;
 mod jobs;
 mod ledger;
 mod list;
@@ -40,6 +41,7 @@ pub struct ScyllaStore {
     db: Db,
     ledgers: ledger::Statements,
     accounts: accounts::Statements,
+    follows: follows::Statements,
     sessions: lwt::Statements,
     requests: lwt::Statements,
     drops: drops::Statements,
@@ -91,6 +93,7 @@ impl ScyllaStore {
         let store = Self {
             ledgers: ledger::Statements::prepare(&db).await?,
             accounts: accounts::Statements::prepare(&db).await?,
+            follows: follows::Statements::prepare(&db).await?,
             sessions: sessions::prepare(&db).await?,
             requests: requests::prepare(&db).await?,
             drops: drops::Statements::prepare(&db).await?,

@@ -9,6 +9,7 @@ use super::{
     LedgerRecord, OpenLedger, Put, Result,
     accounts::{Account, Claim, Creator},
     audit::AuditEntry,
+    follows::{FollowBucket, FollowEdge},
     jobs::Job,
     outbox::{Entity, Intent},
     payments::AttemptRow,
@@ -71,6 +72,10 @@ pub enum TruthRow {
     },
     /// A drop.
     Drops(#[serde(with = "DropText")] Drop),
+    /// Who follows whom.
+    FollowEdges(FollowEdge),
+    /// How a list of follows is divided.
+    FollowBuckets(FollowBucket),
     /// What an attempt to pay is called at its provider.
     PaymentAttempts {
         /// Of which order.
@@ -119,6 +124,8 @@ pub enum TruthTable {
     RefreshTokens,
     RequestIds,
     Drops,
+    FollowEdges,
+    FollowBuckets,
     PaymentAttempts,
     PaymentEvents,
     Outbox,
@@ -129,7 +136,7 @@ pub enum TruthTable {
 
 impl TruthTable {
     /// Every table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::DropLedger,
         Self::OpenLedgers,
         Self::LedgerCheckpoints,
@@ -140,6 +147,8 @@ impl TruthTable {
         Self::RefreshTokens,
         Self::RequestIds,
         Self::Drops,
+        Self::FollowEdges,
+        Self::FollowBuckets,
         Self::PaymentAttempts,
         Self::PaymentEvents,
         Self::Outbox,
@@ -162,6 +171,8 @@ impl TruthTable {
             Self::RefreshTokens => "refresh_tokens",
             Self::RequestIds => "request_ids",
             Self::Drops => "drops",
+            Self::FollowEdges => "follow_edges",
+            Self::FollowBuckets => "follow_buckets",
             Self::PaymentAttempts => "payment_attempts",
             Self::PaymentEvents => "payment_events",
             Self::Outbox => "outbox",
@@ -187,6 +198,8 @@ impl TruthRow {
             Self::RefreshTokens(_) => TruthTable::RefreshTokens,
             Self::RequestIds { .. } => TruthTable::RequestIds,
             Self::Drops(_) => TruthTable::Drops,
+            Self::FollowEdges(_) => TruthTable::FollowEdges,
+            Self::FollowBuckets(_) => TruthTable::FollowBuckets,
             Self::PaymentAttempts { .. } => TruthTable::PaymentAttempts,
             Self::PaymentEvents { .. } => TruthTable::PaymentEvents,
             Self::Outbox(_) => TruthTable::Outbox,
@@ -204,6 +217,7 @@ impl TruthRow {
             Self::DropLedger(record) => format!("{group}/{}", record.seq),
             Self::OpenLedgers(open) => format!("{group}/{}", open.process_id),
             Self::LedgerCheckpoints { consumer, .. } => format!("{group}/{consumer}"),
+            Self::FollowBuckets(bucket) => format!("{group}/{}", bucket.number),
             Self::PaymentAttempts { attempt, .. } => format!("{group}/{attempt}"),
             Self::Outbox(intent) => {
                 format!("{group}/{}/{}", intent.created_at.micros(), intent.op_id)
@@ -216,6 +230,7 @@ impl TruthRow {
             | Self::RefreshTokens(_)
             | Self::RequestIds { .. }
             | Self::Drops(_)
+            | Self::FollowEdges(_)
             | Self::PaymentEvents { .. }
             | Self::Announced { .. }
             | Self::Jobs(_) => group,
@@ -244,6 +259,10 @@ impl TruthRow {
                 format!("{caller}/{method}/{request_id}")
             }
             Self::Drops(drop) => drop.drop_id.to_string(),
+            Self::FollowEdges(edge) => format!("{}/{}", edge.follower_id, edge.creator_id),
+            Self::FollowBuckets(bucket) => {
+                format!("{}/{:?}", bucket.list.owner_id, bucket.list.side)
+            }
             Self::PaymentAttempts { order_id, .. } => order_id.to_string(),
             Self::PaymentEvents {
                 provider, event_id, ..

@@ -2,7 +2,12 @@
 
 use uuid::Uuid;
 
-use super::{accounts::Account, accounts::Claim, jobs::Job, sessions::Session};
+use super::{
+    accounts::{Account, Claim},
+    follows::{FollowBucket, FollowEdge},
+    jobs::Job,
+    sessions::Session,
+};
 use crate::domain::drop::Drop;
 
 /// A row that is replaced as a whole, if its version is the one before.
@@ -34,6 +39,26 @@ impl Versioned for Claim {
 }
 
 impl Versioned for Drop {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn op_id(&self) -> Uuid {
+        self.op_id
+    }
+}
+
+impl Versioned for FollowBucket {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn op_id(&self) -> Uuid {
+        self.op_id
+    }
+}
+
+impl Versioned for FollowEdge {
     fn version(&self) -> i64 {
         self.version
     }

@@ -169,7 +169,7 @@ pub(crate) fn item(amount_minor: i64, stock: i64) -> v1::ScheduleDropItem {
 }
 
 /// A database that is busy answers some calls too late: these are repeated, as every client would. A file has no such excuse.
-async fn answered<T, F: Future<Output = Result<T, Error>>>(
+pub(crate) async fn answered<T, F: Future<Output = Result<T, Error>>>(
     mut call: impl FnMut() -> F,
 ) -> Result<T, Error> {
     let mut tries = if keyspace::database().is_some() {

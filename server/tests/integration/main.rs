@@ -15,6 +15,7 @@ mod command_line;
 mod drops;
 mod errors;
 mod events;
+mod follows;
 mod lists;
 mod mutations;
 mod orders;

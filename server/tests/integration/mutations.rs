@@ -124,7 +124,7 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
         email: password.email,
         password: password.password,
     };
-    vec![
+    let calls = vec![
         ("AuthService/SignUp", sign_up_request().encode_to_vec()),
         ("AuthService/SignIn", sign_in.encode_to_vec()),
         (
@@ -209,6 +209,36 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
             "OrderService/GetReceipt",
             v1::GetReceiptRequest { drop_id, order_id }.encode_to_vec(),
         ),
+    ];
+    [calls, about_follows(&drop.creator_id)].concat()
+}
+
+fn about_follows(creator_id: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let creator_id = || creator_id.to_owned();
+    let follow = v1::FollowRequest {
+        creator_id: creator_id(),
+    };
+    let unfollow = v1::UnfollowRequest {
+        creator_id: creator_id(),
+    };
+    let check = v1::CheckFollowsRequest {
+        creator_ids: vec![creator_id(), request_id()],
+    };
+    let followers = v1::ListFollowersRequest {
+        creator_id: creator_id(),
+        page_size: 1,
+        page_token: String::new(),
+    };
+    let following = v1::ListFollowingRequest {
+        page_size: 1,
+        page_token: String::new(),
+    };
+    vec![
+        ("FollowService/Follow", follow.encode_to_vec()),
+        ("FollowService/Unfollow", unfollow.encode_to_vec()),
+        ("FollowService/CheckFollows", check.encode_to_vec()),
+        ("FollowService/ListFollowers", followers.encode_to_vec()),
+        ("FollowService/ListFollowing", following.encode_to_vec()),
     ]
 }
 

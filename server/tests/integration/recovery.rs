@@ -5,6 +5,7 @@
 mod accounts;
 mod drops;
 mod ends;
+mod follows;
 mod orders;
 mod refunds;
 mod rows;
@@ -68,6 +69,7 @@ async fn every_order_ends_right_whenever_the_server_dies() {
     drops::add(&mut scenarios);
     accounts::add(&mut scenarios);
     rows::add(&mut scenarios);
+    follows::add(&mut scenarios);
     let mut failed = 0;
     while let Some(ended) = scenarios.running.join_next().await {
         match ended {

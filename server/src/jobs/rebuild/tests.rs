@@ -28,7 +28,7 @@ async fn rows_are_the_same_after_a_rebuild() {
     let shop = busy_shop().await;
     let before = shop.tables();
     let counts: Vec<_> = before.iter().map(|(_, rows)| rows.len()).collect();
-    assert_eq!(counts, [17, 17, 17, 4, 6, 6, 12], "{counts:?}");
+    assert_eq!(counts, [17, 17, 17, 4, 6, 6, 4, 4, 12], "{counts:?}");
     let states: BTreeSet<_> = {
         let mut states = BTreeSet::new();
         for (key, _) in &before[0].1 {
@@ -52,6 +52,7 @@ async fn rows_are_the_same_after_a_rebuild() {
 
     let done = shop.rebuild().await;
     assert_eq!((done.drops, done.ledgers, done.orders), (6, 4, 17));
+    assert_eq!(done.follows, 4);
     assert_eq!(done.wrong, []);
     assert_eq!(shop.tables(), before);
     assert!(!Work::Rebuild.is_unfinished(&*shop.ctx.store).await.unwrap());
@@ -146,6 +147,7 @@ async fn a_rebuild_that_was_cut_off_has_to_be_run_again() {
         StoreMethod::ScanDrops,
         StoreMethod::PutCreatorDrop,
         StoreMethod::PutOrderRefs,
+        StoreMethod::PutFollowRows,
     ] {
         faulty.force(method, Fault::Refuse);
         let cut_off = rebuild(&shop.ctx.env, &store, &consumers, |_| ()).await;

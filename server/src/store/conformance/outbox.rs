@@ -9,7 +9,7 @@ use super::{
     samples::{id, id_in_shard},
 };
 use crate::{
-    domain::Timestamp,
+    domain::{AccountId, Timestamp},
     store::{
         SharedStore,
         outbox::{Entity, EntityKind, Intent, IntentKey},
@@ -37,7 +37,13 @@ fn intent(kind: EntityKind, shard: u8, created_at: Timestamp) -> Intent {
 /// An hour's intents are listed by time and operation, up and down, once however often they are put.
 pub async fn intents_page_both_ways(store: &SharedStore) {
     let start = some_hour();
-    let kinds = [EntityKind::Account, EntityKind::Creator, EntityKind::Drop];
+    let edge = EntityKind::FollowEdge(AccountId::new(id()));
+    let kinds = [
+        EntityKind::Account,
+        EntityKind::Creator,
+        EntityKind::Drop,
+        edge,
+    ];
     let mut intents: Vec<_> = (0..7)
         .zip(kinds.into_iter().cycle())
         .map(|(i, kind)| intent(kind, 5, start + Duration::from_secs(i / 2)))

@@ -14,6 +14,7 @@ use crate::{
     store::{
         accounts::{Account, Claim, Creator},
         audit::AuditEntry,
+        follows::{FollowBucket, FollowEdge, FollowList, FollowState},
         jobs::Job,
         ledger::LedgerRecord,
         orders::{LedgerPlace, OrderKey, OrderRef, OrderRow, OrderRowLine},
@@ -190,6 +191,30 @@ pub(in crate::store) fn drop_status() -> DropStatus {
             held: 3,
             sold: 4,
         }],
+    }
+}
+
+pub(in crate::store) fn follow_edge() -> FollowEdge {
+    FollowEdge {
+        follower_id: AccountId::new(id()),
+        creator_id: AccountId::new(id()),
+        version: 1,
+        op_id: id(),
+        state: FollowState::Following,
+        followed_at: NOW,
+        followers_bucket: 7,
+        following_bucket: 0,
+    }
+}
+
+pub(in crate::store) fn follow_bucket() -> FollowBucket {
+    FollowBucket {
+        list: FollowList::followers_of(AccountId::new(id())),
+        number: 1,
+        version: 1,
+        op_id: id(),
+        active_from: NOW,
+        marks: 1,
     }
 }
 

@@ -8,13 +8,15 @@ use super::{
     ledgers::append,
     pages::first_100,
     samples::{
-        NOW, account, attempt, audit_entry, claim, creator, drop, id, intent, job, record, session,
+        NOW, account, attempt, audit_entry, claim, creator, drop, follow_bucket, follow_edge, id,
+        intent, job, record, session,
     },
 };
 use crate::{
     domain::{AccountId, DropId, OrderId, ProcessId, RequestId, Timestamp},
     store::{
         Append, Cas, OpenLedger, Put, SharedStore, StoreError,
+        follows::{FollowBucket, FollowEdge, FollowList, FollowState},
         jobs::Job,
         outbox::{Entity, EntityKind},
         payments::AttemptRow,
@@ -29,6 +31,7 @@ const METHOD: &str = "ScheduleDrop";
 /// Three rows of a table, some of them of one partition.
 pub(crate) fn three(table: TruthTable) -> [TruthRow; 3] {
     let (ledger_id, order_id) = (DropId::new(id()), OrderId::new(id()));
+    let follower_id = AccountId::new(id());
     [1, 2, 3].map(|number: u8| match table {
         TruthTable::DropLedger => TruthRow::DropLedger(record(ledger_id, number.into())),
         TruthTable::OpenLedgers => TruthRow::OpenLedgers(OpenLedger {
@@ -68,6 +71,15 @@ pub(crate) fn three(table: TruthTable) -> [TruthRow; 3] {
             drop.secret = drop.secret.filter(|_| number > 1);
             TruthRow::Drops(drop)
         }
+        TruthTable::FollowEdges => TruthRow::FollowEdges(FollowEdge {
+            follower_id,
+            ..follow_edge()
+        }),
+        TruthTable::FollowBuckets => TruthRow::FollowBuckets(FollowBucket {
+            list: FollowList::followers_of(follower_id),
+            number: number.into(),
+            ..follow_bucket()
+        }),
         TruthTable::PaymentAttempts => TruthRow::PaymentAttempts {
             order_id,
             attempt: number.into(),
@@ -107,10 +119,14 @@ pub(crate) fn other(row: &TruthRow) -> Option<TruthRow> {
         TruthRow::RefreshTokens(session) => session.is_ended = true,
         TruthRow::RequestIds { claim, .. } => claim.fingerprint[31] ^= 1,
         TruthRow::Drops(drop) => drop.items[0].stock -= 1,
+        TruthRow::FollowEdges(edge) => edge.state = FollowState::Unfollowed,
+        TruthRow::FollowBuckets(bucket) => bucket.marks += 1,
         TruthRow::PaymentAttempts { names, .. } => names.reference.push('x'),
         TruthRow::PaymentEvents { settled_at, .. } => *settled_at = Timestamp::from_micros(1),
         // Its key in the table says nothing of the kind.
-        TruthRow::Outbox(intent) => intent.entity.kind = EntityKind::Drop,
+        TruthRow::Outbox(intent) => {
+            intent.entity.kind = EntityKind::FollowEdge(AccountId::new(id()));
+        }
         TruthRow::Announced { version, .. } => *version += 1,
         TruthRow::Jobs(job) => job.cursor += 1,
         TruthRow::AuditLog(entry) => entry.detail.push('x'),
@@ -156,6 +172,12 @@ async fn write(store: &SharedStore, row: &TruthRow) {
             assert_eq!(put.unwrap(), Put::Done);
         }
         TruthRow::Drops(it) => assert_eq!(store.insert_drop(&it).await.unwrap(), Put::Done),
+        TruthRow::FollowEdges(it) => {
+            assert_eq!(store.update_follow(&it).await.unwrap(), Cas::Done);
+        }
+        TruthRow::FollowBuckets(it) => {
+            assert_eq!(store.update_follow_bucket(&it).await.unwrap(), Cas::Done);
+        }
         TruthRow::PaymentAttempts {
             order_id,
             attempt,
@@ -275,6 +297,26 @@ async fn is_found_and_gone_on_from(store: &SharedStore, row: &TruthRow) -> bool 
             (next.version, next.op_id) = (drop.version + 1, id());
             assert_eq!(store.update_drop(&next).await.unwrap(), Cas::Done);
             found == Some(drop)
+        }
+        TruthRow::FollowEdges(edge) => {
+            let found = store.get_follow(edge.follower_id, edge.creator_id).await;
+            let next = FollowEdge {
+                version: edge.version + 1,
+                op_id: id(),
+                ..edge.clone()
+            };
+            assert_eq!(store.update_follow(&next).await.unwrap(), Cas::Done);
+            found.unwrap() == Some(edge)
+        }
+        TruthRow::FollowBuckets(bucket) => {
+            let found = store.list_follow_buckets(bucket.list).await.unwrap();
+            let next = FollowBucket {
+                version: bucket.version + 1,
+                op_id: id(),
+                ..bucket.clone()
+            };
+            assert_eq!(store.update_follow_bucket(&next).await.unwrap(), Cas::Done);
+            found.contains(&bucket)
         }
         TruthRow::PaymentAttempts {
             order_id,

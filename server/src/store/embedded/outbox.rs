@@ -6,36 +6,38 @@ use super::{
     EmbeddedStore, key,
     rows::{ANNOUNCED, Failure, OUTBOX},
 };
-use crate::store::{
-    OutboxStore, PageRequest, Result,
-    outbox::{Entity, EntityKind, Intent, IntentKey},
+use crate::{
+    domain::AccountId,
+    store::{
+        OutboxStore, PageRequest, Result,
+        outbox::{Entity, EntityKind, Intent, IntentKey},
+    },
 };
 
-/// The kind, then the id.
-pub(super) fn encode_entity(entity: Entity) -> [u8; 17] {
-    let mut bytes = [0; 17];
-    let (kind, id) = bytes.split_at_mut(1);
-    kind.fill(match entity.kind {
-        EntityKind::Account => 1,
-        EntityKind::Creator => 2,
-        EntityKind::Drop => 3,
-    });
-    id.copy_from_slice(entity.id.as_bytes());
-    bytes
+/// The kind, then the id; then the other id, of an edge.
+pub(super) fn encode_entity(entity: Entity) -> Vec<u8> {
+    let (kind, other): (u8, &[u8]) = match &entity.kind {
+        EntityKind::Account => (1, &[]),
+        EntityKind::Creator => (2, &[]),
+        EntityKind::Drop => (3, &[]),
+        EntityKind::FollowEdge(creator_id) => (4, creator_id.as_bytes()),
+    };
+    [&[kind], &entity.id.as_bytes()[..], other].concat()
 }
 
 pub(super) fn decode_entity(mut bytes: &[u8]) -> std::result::Result<Entity, Failure> {
     let [kind] = key::take(&mut bytes)?;
+    let id = key::take_id(&mut bytes)?;
     let kind = match kind {
         1 => EntityKind::Account,
         2 => EntityKind::Creator,
         3 => EntityKind::Drop,
+        4 => EntityKind::FollowEdge(AccountId::new(key::take_id(&mut bytes)?)),
         unknown => {
             let what = format!("a stored entity is of the unknown kind {unknown}");
             return Err(Failure::Row(what));
         }
     };
-    let id = key::take_id(&mut bytes)?;
     Ok(Entity { kind, id })
 }
 

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{
     EmbeddedStore, key,
     rows::{
-        DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, Failure, LEDGER_CHECKPOINTS, ORDERS,
-        ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
+        DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, FOLLOWERS, FOLLOWING, Failure,
+        LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
     },
     versioned::{decode, encode},
 };
@@ -18,14 +18,16 @@ use crate::{
     },
 };
 
-/// What can be made again from ledgers and drops.
-const DERIVED: [RowTable; 6] = [
+/// What can be made again from ledgers, drops and edges.
+const DERIVED: [RowTable; 8] = [
     ORDERS,
     ORDERS_BY_BUYER,
     ORDERS_BY_DROP,
     DROP_STATUS,
     DROPS_BY_TIME,
     DROPS_BY_CREATOR,
+    FOLLOWERS,
+    FOLLOWING,
 ];
 
 /// Most consumers of a ledger: they are parts of this program, a handful.

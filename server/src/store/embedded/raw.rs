@@ -3,8 +3,8 @@
 use super::{
     EmbeddedStore, key,
     rows::{
-        DROP_LEDGER, DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, LEDGER_CHECKPOINTS, ORDERS,
-        ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
+        DROP_LEDGER, DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, FOLLOWERS, FOLLOWING,
+        LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
     },
 };
 use crate::store::Order;
@@ -13,13 +13,15 @@ use crate::store::Order;
 pub(crate) const LEDGERS: RowTable = DROP_LEDGER;
 
 /// Every derived table, and the checkpoints.
-pub(crate) const DERIVED: [RowTable; 7] = [
+pub(crate) const DERIVED: [RowTable; 9] = [
     ORDERS,
     ORDERS_BY_BUYER,
     ORDERS_BY_DROP,
     DROP_STATUS,
     DROPS_BY_TIME,
     DROPS_BY_CREATOR,
+    FOLLOWERS,
+    FOLLOWING,
     LEDGER_CHECKPOINTS,
 ];
 

@@ -38,9 +38,13 @@ pub(super) const ANNOUNCED: RowTable = RowTable::new("announced");
 pub(super) const JOBS: RowTable = RowTable::new("jobs");
 pub(super) const AUDIT_LOG: RowTable = RowTable::new("audit_log");
 pub(super) const DROPS_BY_CREATOR: RowTable = RowTable::new("drops_by_creator");
+pub(super) const FOLLOW_EDGES: RowTable = RowTable::new("follow_edges");
+pub(super) const FOLLOWERS: RowTable = RowTable::new("followers");
+pub(super) const FOLLOWING: RowTable = RowTable::new("following");
+pub(super) const FOLLOW_BUCKETS: RowTable = RowTable::new("follow_buckets");
 
 /// Every table, so that opening a store can make those it lacks.
-pub(super) const TABLES: [RowTable; 23] = [
+pub(super) const TABLES: [RowTable; 27] = [
     DROP_LEDGER,
     OPEN_LEDGERS,
     DROPS,
@@ -64,6 +68,10 @@ pub(super) const TABLES: [RowTable; 23] = [
     JOBS,
     AUDIT_LOG,
     DROPS_BY_CREATOR,
+    FOLLOW_EDGES,
+    FOLLOWERS,
+    FOLLOWING,
+    FOLLOW_BUCKETS,
 ];
 
 /// A page ends with the row that reaches this many bytes: about a millisecond of copying, and 16 of the largest ledger records.

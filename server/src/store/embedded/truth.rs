@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 
 use super::{
-    EmbeddedStore, audit, key, ledger, outbox, payments, projections, requests,
+    EmbeddedStore, audit, follows, key, ledger, outbox, payments, projections, requests,
     rows::{
         ACCOUNT_EMAILS, ACCOUNTS, ANNOUNCED, AUDIT_LOG, CREATOR_HANDLES, CREATORS, DROP_LEDGER,
-        DROPS, Failure, JOBS, LEDGER_CHECKPOINTS, OPEN_LEDGERS, OUTBOX, PAYMENT_ATTEMPTS,
-        PAYMENT_EVENTS, REFRESH_TOKENS, REQUEST_IDS, RowTable,
+        DROPS, FOLLOW_BUCKETS, FOLLOW_EDGES, Failure, JOBS, LEDGER_CHECKPOINTS, OPEN_LEDGERS,
+        OUTBOX, PAYMENT_ATTEMPTS, PAYMENT_EVENTS, REFRESH_TOKENS, REQUEST_IDS, RowTable,
     },
     versioned::{decode, encode},
 };
@@ -31,6 +31,8 @@ const fn stored_in(table: TruthTable) -> RowTable {
         TruthTable::RefreshTokens => REFRESH_TOKENS,
         TruthTable::RequestIds => REQUEST_IDS,
         TruthTable::Drops => DROPS,
+        TruthTable::FollowEdges => FOLLOW_EDGES,
+        TruthTable::FollowBuckets => FOLLOW_BUCKETS,
         TruthTable::PaymentAttempts => PAYMENT_ATTEMPTS,
         TruthTable::PaymentEvents => PAYMENT_EVENTS,
         TruthTable::Outbox => OUTBOX,
@@ -74,6 +76,11 @@ fn encode_row(row: &TruthRow) -> Result<(Vec<u8>, Vec<u8>)> {
             Vec::new(),
         ),
         TruthRow::Drops(drop) => (drop.drop_id.as_bytes().to_vec(), encode(drop)?),
+        TruthRow::FollowEdges(edge) => (
+            follows::edge_key(edge.follower_id, edge.creator_id),
+            encode(edge)?,
+        ),
+        TruthRow::FollowBuckets(bucket) => (follows::bucket_key(bucket), encode(bucket)?),
         TruthRow::PaymentAttempts {
             order_id,
             attempt,
@@ -89,10 +96,10 @@ fn encode_row(row: &TruthRow) -> Result<(Vec<u8>, Vec<u8>)> {
         ),
         TruthRow::Outbox(intent) => (
             outbox::intent_key(intent),
-            outbox::encode_entity(intent.entity).to_vec(),
+            outbox::encode_entity(intent.entity),
         ),
         TruthRow::Announced { entity, version } => (
-            outbox::encode_entity(*entity).to_vec(),
+            outbox::encode_entity(*entity),
             key::ordered_i64(*version).to_vec(),
         ),
         TruthRow::Jobs(job) => (job.job_id.as_bytes().to_vec(), encode(job)?),
@@ -146,6 +153,8 @@ fn decode_row(
             }
         }
         TruthTable::Drops => TruthRow::Drops(decode(row)?),
+        TruthTable::FollowEdges => TruthRow::FollowEdges(decode(row)?),
+        TruthTable::FollowBuckets => TruthRow::FollowBuckets(decode(row)?),
         TruthTable::PaymentAttempts => {
             let (order_id, attempt) = payments::decode_attempt_key(key)?;
             TruthRow::PaymentAttempts {

@@ -32,6 +32,13 @@ pub enum Method {
     ClaimHandle,
     GetHandleClaim,
     TakeOverHandle,
+    GetFollow,
+    GetFollows,
+    UpdateFollow,
+    PutFollowRows,
+    ListFollowRows,
+    ListFollowBuckets,
+    UpdateFollowBucket,
     InsertSession,
     GetSession,
     UpdateSession,
@@ -97,6 +104,9 @@ impl Method {
             | Self::TakeOverEmail
             | Self::ClaimHandle
             | Self::TakeOverHandle
+            | Self::UpdateFollow
+            | Self::PutFollowRows
+            | Self::UpdateFollowBucket
             | Self::InsertSession
             | Self::UpdateSession
             | Self::ClaimRequest
@@ -124,6 +134,10 @@ impl Method {
             | Self::GetCreator
             | Self::GetEmailClaim
             | Self::GetHandleClaim
+            | Self::GetFollow
+            | Self::GetFollows
+            | Self::ListFollowRows
+            | Self::ListFollowBuckets
             | Self::GetSession
             | Self::GetRequest
             | Self::ListCreatorDrops

@@ -7,11 +7,11 @@ use super::{
     ScyllaStore,
     db::Db,
     list::List,
-    row::{self, FromRow, Row, values},
+    row::{self, FromRow, Row, unreadable_column, values},
 };
 use crate::store::{
     OutboxStore, PageRequest, Result,
-    outbox::{Entity, Intent, IntentKey},
+    outbox::{Entity, EntityKind, Intent, IntentKey},
 };
 
 #[derive(Debug)]
@@ -50,11 +50,33 @@ impl Statements {
     }
 }
 
+/// Before the creator's id, in the kind of an edge.
+const FOLLOW_EDGE: &str = "FOLLOW_EDGE ";
+
+fn kind_text(kind: EntityKind) -> String {
+    match kind {
+        EntityKind::Account | EntityKind::Creator | EntityKind::Drop => row::name_of(&kind),
+        EntityKind::FollowEdge(creator_id) => format!("{FOLLOW_EDGE}{creator_id}"),
+    }
+}
+
+/// Back from [`kind_text`], in the column `kind`.
+pub(super) fn kind(row: &Row<'_>) -> Result<EntityKind> {
+    let text: &str = row.get("kind")?;
+    match text.strip_prefix(FOLLOW_EDGE) {
+        Some(creator_id) => creator_id
+            .parse()
+            .map(EntityKind::FollowEdge)
+            .map_err(|error| unreadable_column("kind", error)),
+        None => row.named("kind"),
+    }
+}
+
 impl FromRow for Intent {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
             entity: Entity {
-                kind: row.named("kind")?,
+                kind: kind(row)?,
                 id: row.get("entity_id")?,
             },
             op_id: row.get("op_id")?,
@@ -71,7 +93,7 @@ impl OutboxStore for ScyllaStore {
             intent.created_at.hour(),
             intent.created_at.micros(),
             intent.op_id,
-            row::name_of(&intent.entity.kind),
+            kind_text(intent.entity.kind),
             intent.entity.id,
         ];
         self.db.run(&self.outbox.put, values).await
@@ -100,13 +122,13 @@ impl OutboxStore for ScyllaStore {
     }
 
     async fn get_announced(&self, entity: Entity) -> Result<i64> {
-        let values = values![row::name_of(&entity.kind), entity.id];
+        let values = values![kind_text(entity.kind), entity.id];
         let rows = self.db.rows(&self.outbox.get_announced, &values).await?;
         Ok(row::first(&rows, |row| row.get("version"))?.unwrap_or(0))
     }
 
     async fn put_announced(&self, entity: Entity, version: i64) -> Result<()> {
-        let values = values![row::name_of(&entity.kind), entity.id, version, version];
+        let values = values![kind_text(entity.kind), entity.id, version, version];
         self.db.run(&self.outbox.put_announced, values).await
     }
 }

@@ -23,14 +23,16 @@ use crate::{
     },
 };
 
-/// What can be made again from ledgers and drops.
-const DERIVED: [&str; 6] = [
+/// What can be made again from ledgers, drops and edges.
+const DERIVED: [&str; 8] = [
     "orders",
     "orders_by_buyer",
     "orders_by_drop",
     "drop_status",
     "drops_by_time",
     "drops_by_creator",
+    "followers",
+    "following",
 ];
 /// Emptying a table asks all nodes, and they may have much to remove.
 const TRUNCATE_WITHIN: Duration = Duration::from_secs(60);

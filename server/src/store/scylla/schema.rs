@@ -51,16 +51,17 @@ macro_rules! migration {
 }
 
 /// All steps, in order.
-pub(super) const MIGRATIONS: [Migration; 5] = [
+pub(super) const MIGRATIONS: [Migration; 6] = [
     migration!(1, "0001_ledgers", overlays),
     migration!(2, "0002_accounts"),
     migration!(3, "0003_drops"),
     migration!(4, "0004_orders"),
     migration!(5, "0005_work"),
+    migration!(6, "0006_follows"),
 ];
 
 /// One LWT on each table that knows no other writes: the first makes what the database keeps for them, and is slow.
-pub(super) const WARM_UP: [&str; 11] = [
+pub(super) const WARM_UP: [&str; 13] = [
     "DELETE FROM drop_ledger WHERE ledger_id = 00000000-0000-0000-0000-000000000000 AND segment = 0 AND seq = 0 IF EXISTS",
     "DELETE FROM accounts WHERE account_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
     "DELETE FROM creators WHERE creator_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
@@ -72,6 +73,8 @@ pub(super) const WARM_UP: [&str; 11] = [
     "DELETE FROM payment_attempts WHERE order_id = 00000000-0000-0000-0000-000000000000 AND attempt = 0 IF EXISTS",
     "DELETE FROM payment_events WHERE provider = '-' AND event_id = '-' IF EXISTS",
     "DELETE FROM jobs WHERE job_id = '-' IF EXISTS",
+    "DELETE FROM follow_edges WHERE follower_id = 00000000-0000-0000-0000-000000000000 AND creator_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
+    "DELETE FROM follow_buckets WHERE owner_id = 00000000-0000-0000-0000-000000000000 AND side = '-' AND number = 0 IF EXISTS",
 ];
 
 impl Migration {

@@ -18,9 +18,11 @@ use super::{
     accounts::{ACCOUNT_EMAILS, ACCOUNTS, CREATOR_HANDLES, CREATORS},
     db::Db,
     drops::DROPS,
+    follows::{FOLLOW_BUCKETS, FOLLOW_EDGES},
     jobs::JOBS,
     ledger::DROP_LEDGER,
     lwt::Table,
+    outbox,
     payments::{PAYMENT_ATTEMPTS, PAYMENT_EVENTS},
     requests::{self, REQUEST_IDS},
     row::{self, FromRow, Row, Value, values},
@@ -90,6 +92,8 @@ const fn layout(table: TruthTable) -> (Table, usize) {
         TruthTable::RefreshTokens => (REFRESH_TOKENS, 1),
         TruthTable::RequestIds => (REQUEST_IDS, 3),
         TruthTable::Drops => (DROPS, 1),
+        TruthTable::FollowEdges => (FOLLOW_EDGES, 2),
+        TruthTable::FollowBuckets => (FOLLOW_BUCKETS, 2),
         TruthTable::PaymentAttempts => (PAYMENT_ATTEMPTS, 1),
         TruthTable::PaymentEvents => (PAYMENT_EVENTS, 2),
         TruthTable::Outbox => (OUTBOX, 2),
@@ -188,6 +192,8 @@ fn read_row(table: TruthTable, row: &Row<'_>) -> Result<TruthRow> {
             }
         }
         TruthTable::Drops => TruthRow::Drops(FromRow::from_row(row)?),
+        TruthTable::FollowEdges => TruthRow::FollowEdges(FromRow::from_row(row)?),
+        TruthTable::FollowBuckets => TruthRow::FollowBuckets(FromRow::from_row(row)?),
         TruthTable::PaymentAttempts => TruthRow::PaymentAttempts {
             order_id: row.id("order_id", OrderId::new)?,
             attempt: row.get("attempt")?,
@@ -201,7 +207,7 @@ fn read_row(table: TruthTable, row: &Row<'_>) -> Result<TruthRow> {
         TruthTable::Outbox => TruthRow::Outbox(FromRow::from_row(row)?),
         TruthTable::Announced => TruthRow::Announced {
             entity: Entity {
-                kind: row.named("kind")?,
+                kind: outbox::kind(row)?,
                 id: row.get("entity_id")?,
             },
             version: row.get("version")?,
@@ -280,6 +286,8 @@ impl ScyllaStore {
             | TruthRow::RefreshTokens(_)
             | TruthRow::RequestIds { .. }
             | TruthRow::Drops(_)
+            | TruthRow::FollowEdges(_)
+            | TruthRow::FollowBuckets(_)
             | TruthRow::PaymentAttempts { .. }
             | TruthRow::PaymentEvents { .. }
             | TruthRow::Jobs(_) => Ok(None),
@@ -408,6 +416,14 @@ impl TruthStore for ScyllaStore {
             TruthRow::Drops(drop) => {
                 let put = self.insert_drop(drop).await?;
                 outcome(put, drop, TruthRow::Drops)
+            }
+            TruthRow::FollowEdges(edge) => {
+                let put = self.put_edge(edge).await?;
+                outcome(put, edge, TruthRow::FollowEdges)
+            }
+            TruthRow::FollowBuckets(bucket) => {
+                let put = self.put_bucket(bucket).await?;
+                outcome(put, bucket, TruthRow::FollowBuckets)
             }
             TruthRow::PaymentAttempts {
                 order_id,

@@ -90,6 +90,9 @@ async fn a_stopped_store_is_rebuilt_and_a_running_one_is_not() {
     ann.become_creator(profile_request()).await.unwrap();
     let drop = open_drop(&ann, &[(0, 5)]).await;
     let order = place(&ann, &drop, &[(0, 1)]).await.unwrap();
+    let (ben, _) = server.signed_up().await;
+    let creator_id = drop.creator_id.clone();
+    ben.follow(v1::FollowRequest { creator_id }).await.unwrap();
     refused(home.tool(&["rebuild"]), 1, &["stop", "first"]).await;
     assert_eq!(server.end("KILL").await.0, -1);
 
@@ -105,7 +108,15 @@ async fn a_stopped_store_is_rebuilt_and_a_running_one_is_not() {
             .find(|line| line.split(' ').next() == Some(table));
         line.and_then(|line| line.split_whitespace().nth(1).map(str::to_owned))
     };
-    for table in ["orders", "orders_by_buyer", "drop_status", "drops_by_time"] {
+    let tables = [
+        "orders",
+        "orders_by_buyer",
+        "drop_status",
+        "drops_by_time",
+        "followers",
+        "following",
+    ];
+    for table in tables {
         assert_eq!(rows(table).as_deref(), Some("1"), "{table}: {out}");
     }
     let nowhere = livedrop(&["rebuild", "--data", "/no/such"]);
@@ -115,5 +126,7 @@ async fn a_stopped_store_is_rebuilt_and_a_running_one_is_not() {
     let ann = server.sign_in(&ann_is).await;
     let found = get_order(&ann, &order).await.unwrap();
     assert_eq!(found.state(), OrderState::Paid);
+    let followers = ann.follower_pages(&drop.creator_id).next().await;
+    assert_eq!(followers.unwrap().unwrap().len(), 1);
     assert_eq!(server.end("TERM").await.0, 0);
 }

@@ -24,9 +24,12 @@ use livedrop_server::{
     },
 };
 
-use super::stage::{End, Stage};
+use super::{
+    follows,
+    stage::{End, Stage},
+};
 
-type Seen<T = ()> = Result<T, String>;
+pub(super) type Seen<T = ()> = Result<T, String>;
 
 /// A ledger and its orders.
 struct Folded {
@@ -202,6 +205,7 @@ pub(super) async fn stored(stage: &Stage, store: &SharedStore) -> Seen {
     for person in &stage.people {
         listed(store, person.account_id, &ledgers).await?;
     }
+    follows::listed(store).await?;
     open_ends(stage, store, &ledgers).await
 }
 
@@ -335,7 +339,7 @@ pub(super) async fn readable(stage: &Stage) {
     }
 }
 
-fn all<K>() -> PageRequest<K> {
+pub(super) fn all<K>() -> PageRequest<K> {
     PageRequest {
         after: None,
         limit: 100,
@@ -348,7 +352,7 @@ fn state_name(order: &v1::Order) -> String {
     name.strip_prefix("ORDER_STATE_").unwrap().to_owned()
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Seen {
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Seen {
     if found == expected {
         Ok(())
     } else {
@@ -356,6 +360,6 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> 
     }
 }
 
-fn told(error: impl std::error::Error) -> String {
+pub(super) fn told(error: impl std::error::Error) -> String {
     error.to_string()
 }

@@ -16,7 +16,7 @@ use crate::{
         testing::{SimEnv, buyer_id},
     },
     projectors,
-    service::{Context, drops, order_payments, orders, testing},
+    service::{Context, drops, follows, order_payments, orders, testing},
     store::{
         SharedStore,
         accounts::Creator,
@@ -211,6 +211,15 @@ impl Shop {
             };
             self.ctx.outbox.finish(entity).await.unwrap();
         }
+        for follower in &self.people {
+            for creator in &self.people[..2] {
+                let entity = Entity {
+                    kind: EntityKind::FollowEdge(*creator),
+                    id: follower.uuid(),
+                };
+                self.ctx.outbox.finish(entity).await.unwrap();
+            }
+        }
     }
 
     pub(crate) fn tables(&self) -> Vec<(String, Vec<RawRow>)> {
@@ -291,6 +300,15 @@ pub(crate) async fn busy_shop() -> Shop {
         .await
         .unwrap();
     shop.drop(100, 2 * day).await;
+    // All but one go on.
+    for (follower, creator) in [(2, 0), (3, 0), (4, 0), (5, 0), (2, 1), (5, 0)] {
+        shop.time().await;
+        let (follower, creator) = (shop.people[follower], shop.people[creator]);
+        follows::follow(&shop.ctx, follower, creator).await.unwrap();
+    }
+    follows::unfollow(&shop.ctx, shop.people[3], ann)
+        .await
+        .unwrap();
     shop.close().await;
     shop
 }
