@@ -18,11 +18,11 @@ mod auth;
 mod builder;
 mod drop_watch;
 mod drops;
-mod follow;
 mod follows;
 mod order_pages;
 mod order_watch;
 mod orders;
+mod resuming;
 
 pub use builder::Builder;
 pub use drop_watch::{DropNews, DropWatch};

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Client,
-    follow::{Follower, Said, Watch},
+    resuming::{Resuming, Said, Watch},
 };
 use crate::error::Error;
 
@@ -22,7 +22,7 @@ impl Client {
             resume_token: String::new(),
         };
         DropWatch {
-            follower: Follower::new(self.clone(), request),
+            inner: Resuming::new(self.clone(), request),
             newest: None,
         }
     }
@@ -31,7 +31,7 @@ impl Client {
 /// A drop that is followed.
 #[derive(Debug)]
 pub struct DropWatch {
-    follower: Follower<v1::WatchDropRequest>,
+    inner: Resuming<v1::WatchDropRequest>,
     newest: Option<v1::Drop>,
 }
 
@@ -53,7 +53,7 @@ impl DropWatch {
     /// failed.
     pub async fn next(&mut self) -> Result<DropNews, Error> {
         loop {
-            let told = self.follower.next().await?;
+            let told = self.inner.next().await?;
             let mut drop = self.newest.clone().unwrap_or_default();
             let change = told.put_into(&mut drop);
             let is_same = self.newest.as_ref() == Some(&drop);

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Client,
-    follow::{Follower, Said, Watch},
+    resuming::{Resuming, Said, Watch},
 };
 use crate::error::Error;
 
@@ -25,7 +25,7 @@ impl Client {
             resume_token: String::new(),
         };
         OrderWatch {
-            follower: Follower::new(self.clone(), request),
+            inner: Resuming::new(self.clone(), request),
             until_final: false,
             is_over: false,
             newest: None,
@@ -36,7 +36,7 @@ impl Client {
 /// An order that is followed.
 #[derive(Debug)]
 pub struct OrderWatch {
-    follower: Follower<v1::WatchOrderRequest>,
+    inner: Resuming<v1::WatchOrderRequest>,
     until_final: bool,
     is_over: bool,
     newest: Option<v1::Order>,
@@ -53,14 +53,14 @@ impl OrderWatch {
     /// Goes on after a [`Self::resume_token`] that the app kept: then changes come, without the present version first.
     #[must_use]
     pub fn resuming(mut self, resume_token: impl Into<String>) -> Self {
-        self.follower.request.resume_token = resume_token.into();
+        self.inner.request.resume_token = resume_token.into();
         self
     }
 
     /// Where a later watch of this order can go on; empty before the first frame.
     #[must_use]
     pub fn resume_token(&self) -> &str {
-        &self.follower.request.resume_token
+        &self.inner.request.resume_token
     }
 
     /// The next version of the order; `None` after the last, if it was asked to end. May be dropped while it waits, and asked again after
@@ -71,7 +71,7 @@ impl OrderWatch {
     /// failed.
     pub async fn next(&mut self) -> Result<Option<v1::Order>, Error> {
         while !self.is_over {
-            let order = self.follower.next().await?;
+            let order = self.inner.next().await?;
             if self.newest.as_ref() == Some(&order) {
                 continue;
             }

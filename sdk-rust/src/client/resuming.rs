@@ -51,7 +51,7 @@ pub(super) enum Said<N> {
 
 /// A watch that outlives its streams.
 #[derive(Debug)]
-pub(super) struct Follower<W: Watch> {
+pub(super) struct Resuming<W: Watch> {
     client: Client,
     pub(super) request: W,
     open: Option<OpenStream<W::Frame>>,
@@ -68,7 +68,7 @@ struct OpenStream<F> {
     credential: Option<Arc<Credential>>,
 }
 
-impl<W: Watch> Follower<W> {
+impl<W: Watch> Resuming<W> {
     pub(super) const fn new(client: Client, request: W) -> Self {
         Self {
             client,
