@@ -116,7 +116,7 @@ impl App {
             },
             None => stores::open(config).await?,
         };
-        stores::check_whole(&store).await?;
+        stores::check_whole(&*store).await?;
         let env: SharedEnv = Arc::new(SystemEnv);
         #[cfg(debug_assertions)]
         let store = crash_point::store(store, &env);

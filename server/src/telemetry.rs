@@ -292,6 +292,7 @@ mod tests {
         let recorder = builder().unwrap().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             describe();
+            register_alarms();
             metrics::histogram!(names::RPC_SECONDS, "method" => "m").record(0.003);
             metrics::counter!(names::RPC_REQUESTS, "method" => "m", "code" => "OK").increment(2);
         });
@@ -300,6 +301,7 @@ mod tests {
             text.contains("# HELP livedrop_rpc_requests_total Calls answered"),
             "{text}"
         );
+        assert!(text.contains("livedrop_ledger_halted_total 0"), "{text}");
         assert!(
             text.contains(r#"livedrop_rpc_requests_total{method="m",code="OK"} 2"#),
             "{text}"

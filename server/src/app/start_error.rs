@@ -78,7 +78,7 @@ pub enum StartError {
     #[error(transparent)]
     Rpc(#[from] rpc::SetupError),
     /// The test provider's file can't be used.
-    #[error("the test payment provider can't start: each process needs a store.data of its own")]
+    #[error("the test payment provider can't start")]
     TestProvider(#[source] test::FileError),
     /// Stripe can't be used as the settings say.
     #[error("payments.stripe_*: {0}")]

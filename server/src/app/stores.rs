@@ -13,7 +13,7 @@ use crate::{
     config::{Backend, Config, Secret},
     jobs::Work,
     store::{
-        SharedStore,
+        JobStore, SharedStore,
         embedded::{EmbeddedStore, Options},
         scylla::{ScyllaStore, Settings},
     },
@@ -53,16 +53,25 @@ pub(super) async fn open(config: &Config) -> Result<Opened, StartError> {
     }
 }
 
+/// Refuses a store whose truth is not all there: nothing can be said about it.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn check_imported(store: &dyn JobStore) -> Result<(), StartError> {
+    if Work::Import.is_unfinished(store).await? {
+        return Err(StartError::HalfImported);
+    }
+    Ok(())
+}
+
 /// Refuses a store that only a part of its rows is in. Nothing may be sold or settled there.
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn check_whole(store: &SharedStore) -> Result<(), StartError> {
-    // An import ends with a rebuild.
-    if Work::Import.is_unfinished(&**store).await? {
-        return Err(StartError::HalfImported);
-    }
-    if Work::Rebuild.is_unfinished(&**store).await? {
+pub async fn check_whole(store: &dyn JobStore) -> Result<(), StartError> {
+    // First: an import ends with a rebuild.
+    check_imported(store).await?;
+    if Work::Rebuild.is_unfinished(store).await? {
         return Err(StartError::HalfRebuilt);
     }
     Ok(())

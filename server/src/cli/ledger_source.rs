@@ -15,7 +15,6 @@ use crate::{
     },
     config::{Backend, Config, Profile},
     domain::DropId,
-    jobs::Work,
     store::{
         JobStore, LedgerStore, SharedStore,
         embedded::{EmbeddedStore, FILE_NAME, OpenError, Options},
@@ -149,11 +148,7 @@ impl LedgerSource {
             Self::Stopped { store, .. } => store,
             Self::Shared(store) => &**store,
         };
-        let unfinished = Work::Import.is_unfinished(jobs).await;
-        if unfinished.map_err(StartError::from)? {
-            return Err(StartError::HalfImported.into());
-        }
-        Ok(())
+        Ok(stores::check_imported(jobs).await?)
     }
 
     pub(super) fn ledgers(&self) -> &dyn LedgerStore {

@@ -43,7 +43,7 @@ pub(super) async fn settle(args: SettleArgs) -> Result<(), Error> {
     };
     let desk = Desk::open(&args.store).await?;
     if let Desk::Own(operator) = &desk {
-        stores::check_whole(&operator.store).await?;
+        stores::check_whole(&*operator.store).await?;
     }
     let settled = interruptible(desk.settle(wish)).await;
     desk.close().await;

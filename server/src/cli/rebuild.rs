@@ -6,13 +6,10 @@ use tokio::time::Instant;
 
 use super::{Error, args::RebuildArgs, ledger_source::Place, print, signal::interruptible};
 use crate::{
-    app::StartError,
+    app::stores,
     env::{SharedEnv, SystemEnv},
     events::Sinks,
-    jobs::{
-        Work,
-        rebuild::{self, Rebuilt},
-    },
+    jobs::rebuild::{self, Rebuilt},
     ledger::projector::Consumers,
     projectors,
 };
@@ -22,9 +19,7 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
     let store = Place::find(&args.store).await?.open_alone().await?;
-    if Work::Import.is_unfinished(&*store).await? {
-        return Err(StartError::HalfImported.into());
-    }
+    stores::check_imported(&*store).await?;
     let env: SharedEnv = Arc::new(SystemEnv);
     // Without sinks: what was told stays told, and is not told again.
     let consumers = projectors::consumers(&store, &Sinks::default());

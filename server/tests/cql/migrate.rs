@@ -179,6 +179,9 @@ async fn keys_are_made_for_a_new_keyspace_only() {
         refused(livedrop(command), 1, &["there is no key file", "copy that"]).await;
     }
     assert!(!Path::new(&keys).exists());
+    // Lost everywhere.
+    done(livedrop(&["migrate", "--config", &file, "--replace-keys"])).await;
+    done(livedrop(&migrate)).await;
 }
 
 /// What a newer program, a changed step, or `migrate` in another datacenter leaves behind.

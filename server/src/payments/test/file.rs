@@ -17,7 +17,9 @@ pub enum FileError {
     #[error("the test provider's file can't be used")]
     Io(#[from] io::Error),
     /// Another process has it open.
-    #[error("the test provider's file is in use by another process")]
+    #[error(
+        "the test provider's file is in use by another process: each needs a store.data of its own"
+    )]
     Locked,
     /// It holds what this provider never wrote. A last line without its end, as a crash leaves it, is no damage.
     #[error("the test provider's file is damaged at line {number}: {problem}")]
