@@ -11,9 +11,12 @@ mod refunds;
 mod rows;
 mod stage;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::{Id, JoinError, JoinSet},
+};
 
 use crate::harness::keyspace;
 use stage::Stage;
@@ -27,6 +30,7 @@ const AT_ONCE_ON_DATABASE: usize = keyspace::COUNT - 6;
 struct Scenarios {
     seats: Arc<Semaphore>,
     running: JoinSet<String>,
+    names: HashMap<Id, String>,
 }
 
 impl Scenarios {
@@ -39,17 +43,29 @@ impl Scenarios {
     ) {
         let name = format!("{about} [{crash}]");
         let (seats, crash) = (Arc::clone(&self.seats), crash.to_owned());
-        self.running.spawn(async move {
+        let begins = Stage::begin(name.clone(), crash);
+        let played = self.running.spawn(async move {
             let _seat = seats.acquire_owned().await.unwrap();
             let begun_at = Instant::now();
-            let stage = Stage::begin(name.clone(), crash).await;
-            let stage = play(stage).await;
+            let stage = play(begins.await).await;
             format!(
-                "{name}: right after {:.1} s, played in {:.1} s",
+                "{}: right after {:.1} s, played in {:.1} s",
+                stage.name,
                 stage.right_after.as_secs_f64(),
                 begun_at.elapsed().as_secs_f64()
             )
         });
+        self.names.insert(played.id(), name);
+    }
+
+    /// Why a scenario did not end right.
+    fn failure(&self, error: JoinError) -> String {
+        let name = self.names[&error.id()].clone();
+        let why = error.into_panic();
+        match why.downcast_ref::<String>() {
+            Some(why) => format!("{name}: {why}"),
+            None => name,
+        }
     }
 }
 
@@ -62,6 +78,7 @@ async fn every_order_ends_right_whenever_the_server_dies() {
     let mut scenarios = Scenarios {
         seats: Arc::new(Semaphore::new(at_once)),
         running: JoinSet::new(),
+        names: HashMap::new(),
     };
     // The longest first.
     orders::add(&mut scenarios);
@@ -70,13 +87,12 @@ async fn every_order_ends_right_whenever_the_server_dies() {
     accounts::add(&mut scenarios);
     rows::add(&mut scenarios);
     follows::add(&mut scenarios);
-    let mut failed = 0;
+    let mut failed = Vec::new();
     while let Some(ended) = scenarios.running.join_next().await {
         match ended {
             Ok(told) => println!("{told}"),
-            // It has told itself, with its name.
-            Err(_) => failed += 1,
+            Err(error) => failed.push(scenarios.failure(error)),
         }
     }
-    assert_eq!(failed, 0, "scenarios that did not end right");
+    assert!(failed.is_empty(), "did not end right: {failed:#?}");
 }
