@@ -12,6 +12,7 @@ const SECRET: &[&str] = &[
     ".livedrop.v1.SignInRequest",
     ".livedrop.v1.RefreshTokenRequest",
     ".livedrop.v1.SignOutRequest",
+    ".livedrop.v1.DeleteAccountRequest",
     ".livedrop.v1.PlaceOrderRequest",
     ".livedrop.v1.PayOrderRequest",
     ".livedrop.internal.v1.StoredEntry",

@@ -4,8 +4,8 @@ use std::fmt::{Debug, Formatter, Result};
 
 use crate::internal::v1::{PaymentStarted, StoredEntry, TermsFrozen};
 use crate::v1::{
-    PayOrderRequest, PlaceOrderRequest, RefreshTokenRequest, SignInRequest, SignOutRequest,
-    SignUpRequest, Tokens,
+    DeleteAccountRequest, PayOrderRequest, PlaceOrderRequest, RefreshTokenRequest, SignInRequest,
+    SignOutRequest, SignUpRequest, Tokens,
 };
 
 impl Debug for Tokens {
@@ -41,6 +41,13 @@ impl Debug for RefreshTokenRequest {
 impl Debug for SignOutRequest {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("SignOutRequest").finish_non_exhaustive()
+    }
+}
+
+impl Debug for DeleteAccountRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("DeleteAccountRequest")
+            .finish_non_exhaustive()
     }
 }
 

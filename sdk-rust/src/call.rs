@@ -67,6 +67,9 @@ calls! {
     AccountServiceClient: get_me(GetMeRequest) -> GetMeResponse, SignedIn;
     AccountServiceClient: become_creator(BecomeCreatorRequest) -> BecomeCreatorResponse, SignedIn;
     AccountServiceClient: get_creator(GetCreatorRequest) -> GetCreatorResponse, Public;
+    AccountServiceClient: update_me(UpdateMeRequest) -> UpdateMeResponse, SignedIn;
+    AccountServiceClient: delete_account(DeleteAccountRequest) -> DeleteAccountResponse, SignedIn;
+    AccountServiceClient: update_creator(UpdateCreatorRequest) -> UpdateCreatorResponse, SignedIn;
     DropServiceClient: schedule_drop(ScheduleDropRequest) -> ScheduleDropResponse, SignedIn, request_id: String;
     DropServiceClient: cancel_drop(CancelDropRequest) -> CancelDropResponse, SignedIn, request_id: String;
     DropServiceClient: end_drop(EndDropRequest) -> EndDropResponse, SignedIn;

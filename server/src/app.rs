@@ -29,12 +29,12 @@ use crate::{
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, relay},
+    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, ended_accounts, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
     rpc::{self, Readiness, serve},
-    service::{BucketRule, Context, DropWatches, Operator},
+    service::{BucketRule, Context, DropWatches, FollowerCounts, Operator},
     store::SharedStore,
     telemetry,
     web::{metrics::MetricsServer, webhooks},
@@ -181,6 +181,12 @@ impl App {
             tokio::spawn(sweeper.run(ctx.env.clone(), stop_rest.clone())),
             tokio::spawn(members.clone().run(stop_rest.clone())),
             tokio::spawn(relay::run(ctx.outbox.clone(), stop_rest.clone())),
+            tokio::spawn(ended_accounts::run(
+                ctx.env.clone(),
+                ctx.store.clone(),
+                ctx.tokens.clone(),
+                stop_rest.clone(),
+            )),
         ];
         if let Some((server, handle, _)) = metrics {
             let (upkeep, until) = (telemetry::upkeep(handle.clone()), stop_rest.clone());
@@ -310,6 +316,7 @@ fn context(
     Ok(Context {
         ledgers,
         drop_watches: DropWatches::default(),
+        follower_counts: FollowerCounts::default(),
         timer: Timer::new(env.clone()),
         follow_buckets: BucketRule::default(),
         outbox: Outbox::new(env.clone(), store.clone(), sinks),

@@ -17,9 +17,11 @@ pub mod serve;
 pub mod status;
 
 mod account_answer;
+mod account_request;
 mod drop_answer;
 mod drop_request;
 mod drop_stream;
+mod field_mask;
 mod fields;
 mod follow_answer;
 mod follow_request;

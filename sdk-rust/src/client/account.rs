@@ -35,4 +35,37 @@ impl Client {
     ) -> Result<v1::GetCreatorResponse, Error> {
         self.call(request).await
     }
+
+    /// Changes the user's own account.
+    ///
+    /// # Errors
+    /// `ACCOUNT_NOT_FOUND`, or a general one.
+    pub async fn update_me(
+        &self,
+        request: v1::UpdateMeRequest,
+    ) -> Result<v1::UpdateMeResponse, Error> {
+        self.call(request).await
+    }
+
+    /// Deletes the user's own account for good. Its tokens are of no use afterwards.
+    ///
+    /// # Errors
+    /// `ACCOUNT_IN_USE`, `WRONG_PASSWORD`, `ACCOUNT_NOT_FOUND`, or a general one.
+    pub async fn delete_account(
+        &self,
+        request: v1::DeleteAccountRequest,
+    ) -> Result<v1::DeleteAccountResponse, Error> {
+        self.call(request).await
+    }
+
+    /// Changes the user's creator profile.
+    ///
+    /// # Errors
+    /// `NOT_CREATOR`, or a general one.
+    pub async fn update_creator(
+        &self,
+        request: v1::UpdateCreatorRequest,
+    ) -> Result<v1::UpdateCreatorResponse, Error> {
+        self.call(request).await
+    }
 }

@@ -1,9 +1,10 @@
 //! Access tokens: JWTs of 15 minutes, signed with Ed25519. Nothing in a token decides how it is checked (RFC 8725).
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use jsonwebtoken::{Algorithm, Header, Validation};
 use moka::sync::Cache;
+use parking_lot::RwLock;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -47,6 +48,8 @@ pub struct AccessTokens {
     keys: Arc<Keys>,
     validation: Validation,
     verified: Cache<Box<str>, Caller>,
+    /// Accounts whose tokens are no longer good.
+    ended: RwLock<HashSet<AccountId>>,
 }
 
 impl AccessTokens {
@@ -71,6 +74,7 @@ impl AccessTokens {
             keys,
             validation,
             verified,
+            ended: RwLock::default(),
         };
         tokens.test()?;
         Ok(tokens)
@@ -133,12 +137,25 @@ impl AccessTokens {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
+        let is_good = |caller: &Caller| {
+            now < caller.expires_at && !self.ended.read().contains(&caller.account_id)
+        };
         if let Some(caller) = self.verified.get(token) {
-            return Some(caller).filter(|caller| now < caller.expires_at);
+            return Some(caller).filter(is_good);
         }
-        let caller = self.check(token).filter(|caller| now < caller.expires_at)?;
+        let caller = self.check(token).filter(is_good)?;
         self.verified.insert(token.into(), caller);
         Some(caller)
+    }
+
+    /// From now on no token of this account is good.
+    pub fn end(&self, account_id: AccountId) {
+        self.ended.write().insert(account_id);
+    }
+
+    /// As [`Self::end`], of these accounts and no others: tokens of those that are missing have ended by themselves.
+    pub fn end_only(&self, accounts: HashSet<AccountId>) {
+        *self.ended.write() = accounts;
     }
 
     /// All but the clock.

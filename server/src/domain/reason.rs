@@ -38,6 +38,8 @@ pub enum Reason {
     TooManyAttempts,
     ResumeTokenExpired,
     SelfFollow,
+    AccountInUse,
+    WrongPassword,
 }
 
 impl Reason {
@@ -79,6 +81,8 @@ impl Reason {
             Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
             Self::ResumeTokenExpired => "RESUME_TOKEN_EXPIRED",
             Self::SelfFollow => "SELF_FOLLOW",
+            Self::AccountInUse => "ACCOUNT_IN_USE",
+            Self::WrongPassword => "WRONG_PASSWORD",
         }
     }
 }

@@ -47,28 +47,73 @@ impl Row {
 #[must_use]
 pub fn of_row(row: &Row, announced: i64) -> Vec<Event> {
     match row {
-        Row::Account(account) if announced < 1 => {
-            let payload = Payload::AccountCreated(pb::AccountCreated {
-                account_id: account.account_id.to_string(),
-                display_name: account.display_name.clone(),
-            });
-            let id = account.account_id.uuid();
-            vec![event("account", id, 1, account.created_at, payload)]
-        }
-        Row::Creator(creator) if announced < 1 => {
-            let payload = Payload::CreatorCreated(pb::CreatorCreated {
-                creator_id: creator.creator_id.to_string(),
-                handle: creator.handle.clone(),
-                display_name: creator.display_name.clone(),
-                bio: creator.bio.clone(),
-            });
-            let id = creator.creator_id.uuid();
-            vec![event("creator", id, 1, creator.created_at, payload)]
-        }
-        // Nothing of theirs changes yet.
-        Row::Account(_) | Row::Creator(_) => Vec::new(),
+        Row::Account(account) => of_account(account, announced),
+        Row::Creator(creator) => of_creator(creator, announced),
         Row::Drop(drop) => of_drop(drop, announced),
     }
+}
+
+fn of_account(account: &Account, announced: i64) -> Vec<Event> {
+    let id = account.account_id.uuid();
+    let (account_id, display_name) = (account.account_id.to_string(), account.display_name.clone());
+    let mut events = Vec::new();
+    if announced < 1 {
+        let payload = Payload::AccountCreated(pb::AccountCreated {
+            account_id: account_id.clone(),
+            display_name: display_name.clone(),
+        });
+        events.push(event("account", id, 1, account.created_at, payload));
+    }
+    if announced.max(1) < account.version {
+        let payload = if account.is_deleted() {
+            Payload::AccountDeleted(pb::AccountDeleted { account_id })
+        } else {
+            Payload::AccountChanged(pb::AccountChanged {
+                account_id,
+                display_name,
+            })
+        };
+        let at = made_at(account.op_id, account.created_at);
+        events.push(event("account", id, account.version, at, payload));
+    }
+    events
+}
+
+fn of_creator(creator: &Creator, announced: i64) -> Vec<Event> {
+    let id = creator.creator_id.uuid();
+    let mut events = Vec::new();
+    if announced < 1 {
+        let payload = Payload::CreatorCreated(pb::CreatorCreated {
+            creator_id: creator.creator_id.to_string(),
+            handle: creator.handle.clone(),
+            display_name: creator.display_name.clone(),
+            bio: creator.bio.clone(),
+        });
+        events.push(event("creator", id, 1, creator.created_at, payload));
+    }
+    // The account's event says it of a deleted one.
+    if announced.max(1) < creator.version && !creator.is_deleted() {
+        let payload = Payload::CreatorChanged(pb::CreatorChanged {
+            creator_id: creator.creator_id.to_string(),
+            handle: creator.handle.clone(),
+            display_name: creator.display_name.clone(),
+            bio: creator.bio.clone(),
+        });
+        let at = made_at(creator.op_id, creator.created_at);
+        events.push(event("creator", id, creator.version, at, payload));
+    }
+    events
+}
+
+/// When a change was made, by its id: a UUIDv7.
+fn made_at(op_id: Uuid, otherwise: Timestamp) -> Timestamp {
+    let made = op_id.get_timestamp().map(|made| made.to_unix());
+    made.map_or(otherwise, |(seconds, nanos)| {
+        let micros = i64::try_from(seconds)
+            .unwrap_or(0)
+            .saturating_mul(1_000_000);
+        Timestamp::from_micros(micros.saturating_add(i64::from(nanos) / 1_000))
+    })
 }
 
 fn of_drop(drop: &Drop, announced: i64) -> Vec<Event> {
@@ -171,6 +216,52 @@ mod tests {
         let bytes = String::from_utf8_lossy(&event.encode_to_vec()).into_owned();
         assert!(bytes.contains("Ann") && !bytes.contains("ann@") && !bytes.contains("argon"));
         assert!(of_row(&Row::Account(account()), 1).is_empty());
+    }
+
+    #[test]
+    fn an_account_tells_its_change_and_its_end() {
+        let changed = Account {
+            version: 2,
+            op_id: Uuid::now_v7(),
+            ..account()
+        };
+        let [_, event] = of_row(&Row::Account(changed.clone()), 0)
+            .try_into()
+            .unwrap();
+        assert!(matches!(event.payload, Some(Payload::AccountChanged(_))));
+        assert!(event.occurred_at.unwrap().seconds > EPOCH.seconds());
+        let gone = Account {
+            version: 3,
+            password_hash: String::new(),
+            ..changed
+        };
+        let [event] = of_row(&Row::Account(gone.clone()), 2).try_into().unwrap();
+        assert!(event.event_id.ends_with("/3"));
+        assert!(matches!(event.payload, Some(Payload::AccountDeleted(_))));
+        assert!(of_row(&Row::Account(gone), 3).is_empty());
+    }
+
+    #[test]
+    fn a_creator_tells_its_change_but_not_its_end() {
+        let creator = Creator {
+            creator_id: AccountId::new(Uuid::from_u128(7)),
+            version: 2,
+            op_id: Uuid::now_v7(),
+            handle: "ann".to_owned(),
+            display_name: "Ann".to_owned(),
+            bio: String::new(),
+            created_at: EPOCH,
+        };
+        let [_, event] = of_row(&Row::Creator(creator.clone()), 0)
+            .try_into()
+            .unwrap();
+        assert!(matches!(event.payload, Some(Payload::CreatorChanged(_))));
+        let gone = Creator {
+            version: 3,
+            display_name: String::new(),
+            ..creator
+        };
+        assert!(of_row(&Row::Creator(gone), 2).is_empty());
     }
 
     #[test]

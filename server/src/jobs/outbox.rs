@@ -4,6 +4,7 @@
 //! removed. All of that but the intent comes after the caller's answer, and what does not come is made up for by the [relay](super::relay).
 //! What is announced is what the row says beyond its version announced last, never what an intent says: the loser of a race leaves one too.
 
+mod erase;
 #[cfg(test)]
 mod tests;
 
@@ -137,9 +138,14 @@ impl Outbox {
         }
         let (row, announced) =
             futures::future::try_join(self.row(entity), store.get_announced(entity)).await?;
-        let Some(row) = row else {
+        let Some(mut row) = row else {
             return Ok(None);
         };
+        if let Row::Account(account) = &mut row
+            && account.is_deleted()
+        {
+            self.erase(account).await?;
+        }
         let version = row.public_version();
         if announced < version {
             match &row {

@@ -29,7 +29,7 @@ pub const fn code(reason: Reason) -> Code {
     match reason {
         Reason::InvalidRequest => Code::InvalidArgument,
         Reason::Unauthenticated => Code::Unauthenticated,
-        Reason::NotOwner | Reason::NotCreator => Code::PermissionDenied,
+        Reason::NotOwner | Reason::NotCreator | Reason::WrongPassword => Code::PermissionDenied,
         Reason::EmailTaken | Reason::HandleTaken => Code::AlreadyExists,
         Reason::AccountNotFound
         | Reason::CreatorNotFound
@@ -50,7 +50,8 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::PaymentInProgress
         | Reason::HoldExpired
         | Reason::TooManyAttempts
-        | Reason::SelfFollow => Code::FailedPrecondition,
+        | Reason::SelfFollow
+        | Reason::AccountInUse => Code::FailedPrecondition,
         Reason::ResumeTokenExpired => Code::OutOfRange,
         Reason::RateLimited | Reason::Overloaded | Reason::TooLarge => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,

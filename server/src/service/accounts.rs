@@ -84,18 +84,24 @@ pub async fn sign_up(ctx: &Context, command: SignUp) -> Result<SignedIn> {
     if has_account(ctx, &email).await? && ctx.store.get_request(&key).await?.is_none() {
         return Err(email_taken());
     }
-    let account_id = AccountId::new(
-        requests::claim(ctx, key, fingerprint, || ctx.env.uuid())
-            .await?
-            .entity_id,
-    );
+    let claimed = requests::claim(ctx, key, fingerprint, || ctx.env.uuid()).await?;
+    let account_id = AccountId::new(claimed.entity_id);
+    if claimed.is_replay
+        && let Some(made) = ctx.store.get_account(account_id).await?
+        && made.is_deleted()
+    {
+        return Err(Error::refused(
+            Reason::RequestIdReused,
+            "the account that this request made was deleted: take a new request id",
+        ));
+    }
 
     let name = Name::Email(&email);
     let claim = owned(claims::take(ctx, name, account_id).await?, email_taken)?;
     let account = put_account(ctx, account_id, &email, &display_name, &password).await?;
     owned(claims::confirm(ctx, name, claim).await?, email_taken)?;
 
-    let creator = ctx.store.get_creator(account_id).await?;
+    let creator = ctx.creator(account_id).await?;
     let tokens = sessions::start(ctx, account_id).await?;
     Ok(SignedIn {
         profile: Profile { account, creator },
@@ -105,7 +111,7 @@ pub async fn sign_up(ctx: &Context, command: SignUp) -> Result<SignedIn> {
 
 async fn has_account(ctx: &Context, email: &Email) -> Result<bool> {
     Ok(match ctx.store.get_email_claim(email.folded()).await? {
-        Some(claim) => ctx.store.get_account(claim.owner_id).await?.is_some(),
+        Some(claim) => ctx.account(claim.owner_id).await?.is_some(),
         None => false,
     })
 }
@@ -119,7 +125,7 @@ async fn put_account(
     display_name: &DisplayName,
     password: &Password,
 ) -> Result<Account> {
-    let mut found = ctx.store.get_account(account_id).await?;
+    let mut found = ctx.account(account_id).await?;
     if found.is_none() {
         let (op_id, kind) = (ctx.env.uuid(), EntityKind::Account);
         let id = account_id.uuid();
@@ -155,14 +161,13 @@ async fn put_account(
 /// `ACCOUNT_NOT_FOUND` if it was deleted while the access token lives.
 pub async fn get_me(ctx: &Context, caller: Caller) -> Result<Profile> {
     let account = own_account(ctx, caller).await?;
-    let creator = ctx.store.get_creator(caller.account_id).await?;
+    let creator = ctx.creator(caller.account_id).await?;
     Ok(Profile { account, creator })
 }
 
-async fn own_account(ctx: &Context, caller: Caller) -> Result<Account> {
+pub(super) async fn own_account(ctx: &Context, caller: Caller) -> Result<Account> {
     let id = caller.account_id;
-    ctx.store
-        .get_account(id)
+    ctx.account(id)
         .await?
         .ok_or_else(|| Error::not_found(Reason::AccountNotFound, "account", id))
 }
@@ -196,7 +201,7 @@ pub async fn become_creator(
     };
 
     let creator_id = own_account(ctx, caller).await?.account_id;
-    if let Some(creator) = ctx.store.get_creator(creator_id).await?
+    if let Some(creator) = ctx.creator(creator_id).await?
         && creator.handle != handle.as_str()
     {
         return Err(already_creator(creator));
@@ -248,8 +253,7 @@ pub async fn get_creator(ctx: &Context, key: Option<CreatorKey>) -> Result<Creat
             let id: AccountId = text
                 .parse()
                 .map_err(|problem| Error::invalid("creator_id", format!("{problem}")))?;
-            ctx.store
-                .get_creator(id)
+            ctx.creator(id)
                 .await?
                 .ok_or_else(|| Error::not_found(Reason::CreatorNotFound, "creator", id))
         }
@@ -257,7 +261,7 @@ pub async fn get_creator(ctx: &Context, key: Option<CreatorKey>) -> Result<Creat
             let handle = Handle::parse(&text)
                 .map_err(|problem| Error::invalid("handle", problem.to_string()))?;
             let creator = match ctx.store.get_handle_claim(handle.as_str()).await? {
-                Some(claim) => ctx.store.get_creator(claim.owner_id).await?,
+                Some(claim) => ctx.creator(claim.owner_id).await?,
                 None => None,
             };
             // A claim alone makes no creator, nor does one by a creator who has another handle.

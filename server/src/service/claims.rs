@@ -123,7 +123,7 @@ impl Name<'_> {
     /// Whether the row that the claim was made for is there.
     async fn is_used(self, ctx: &Context, owner_id: AccountId) -> Result<bool> {
         Ok(match self {
-            Self::Email(_) => ctx.store.get_account(owner_id).await?.is_some(),
+            Self::Email(_) => ctx.account(owner_id).await?.is_some(),
             Self::Handle(handle) => ctx
                 .store
                 .get_creator(owner_id)

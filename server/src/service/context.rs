@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use super::BucketRule;
+use super::{BucketRule, FollowerCounts};
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
+    domain::AccountId,
     env::SharedEnv,
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
     service::DropWatches,
-    store::SharedStore,
+    store::{
+        Result, SharedStore,
+        accounts::{Account, Creator},
+    },
 };
 
 /// The parts that use cases share; cheap to clone.
@@ -37,4 +41,26 @@ pub struct Context {
     pub outbox: Outbox,
     /// The drops that somebody watches.
     pub drop_watches: DropWatches,
+    /// How many follow each creator.
+    pub follower_counts: FollowerCounts,
+}
+
+impl Context {
+    /// An account that was not deleted.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn account(&self, account_id: AccountId) -> Result<Option<Account>> {
+        let found = self.store.get_account(account_id).await?;
+        Ok(found.filter(|account| !account.is_deleted()))
+    }
+
+    /// A creator whose account was not deleted.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn creator(&self, creator_id: AccountId) -> Result<Option<Creator>> {
+        let found = self.store.get_creator(creator_id).await?;
+        Ok(found.filter(|creator| !creator.is_deleted()))
+    }
 }

@@ -190,7 +190,7 @@ pub async fn schedule(
     wish: ScheduleDrop,
     time_left: Duration,
 ) -> Result<DropDetails> {
-    if ctx.store.get_creator(caller).await?.is_none() {
+    if ctx.creator(caller).await?.is_none() {
         return Err(Error::refused(Reason::NotCreator, "become a creator first"));
     }
     let now = ctx.env.now();

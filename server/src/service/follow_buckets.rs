@@ -42,7 +42,7 @@ impl Default for BucketRule {
 
 impl BucketRule {
     /// One row in so many leaves a mark.
-    const fn rows_per_mark(self) -> u32 {
+    pub(super) const fn rows_per_mark(self) -> u32 {
         let rows = self.rows / MARKS;
         if rows == 0 { 1 } else { rows }
     }

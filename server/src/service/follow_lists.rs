@@ -68,7 +68,7 @@ pub async fn followers(
             metadata: vec![("creatorId", creator_id.to_string())],
         });
     }
-    if ctx.store.get_creator(creator_id).await?.is_none() {
+    if ctx.creator(creator_id).await?.is_none() {
         return Err(Error::not_found(
             Reason::CreatorNotFound,
             "creator",
@@ -78,7 +78,7 @@ pub async fn followers(
     let list = FollowList::followers_of(creator_id);
     let (places, next) = places(ctx, list, after, size).await?;
     let follower = |place: FollowPlace| async move {
-        let account = ctx.store.get_account(place.account_id).await?;
+        let account = ctx.account(place.account_id).await?;
         Ok::<_, Error>(account.map(|account| Follower {
             account_id: place.account_id,
             display_name: account.display_name,
@@ -106,7 +106,7 @@ pub async fn following(
     let list = FollowList::followed_by(caller);
     let (places, next) = places(ctx, list, after, size).await?;
     let followed = |place: FollowPlace| async move {
-        let creator = ctx.store.get_creator(place.account_id).await?;
+        let creator = ctx.creator(place.account_id).await?;
         Ok::<_, Error>(creator.map(|creator| Followed {
             creator,
             followed_at: place.followed_at,

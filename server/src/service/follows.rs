@@ -74,6 +74,19 @@ pub async fn unfollow(ctx: &Context, follower_id: AccountId, creator_id: Account
     Err(outrun())
 }
 
+/// Whether somebody follows a creator.
+///
+/// # Errors
+/// If the store fails.
+pub async fn is_following(
+    ctx: &Context,
+    follower_id: AccountId,
+    creator_id: AccountId,
+) -> Result<bool> {
+    let edge = ctx.store.get_follow(follower_id, creator_id).await?;
+    Ok(edge.is_some_and(|edge| edge.state == FollowState::Following))
+}
+
 /// The edges from the caller to these creators, in their order.
 ///
 /// # Errors
@@ -87,7 +100,7 @@ pub async fn check(
 }
 
 async fn must_exist(ctx: &Context, creator_id: AccountId) -> Result<()> {
-    match ctx.store.get_creator(creator_id).await? {
+    match ctx.creator(creator_id).await? {
         Some(_) => Ok(()),
         None => Err(Error::not_found(
             Reason::CreatorNotFound,

@@ -60,7 +60,7 @@ pub async fn of_buyer(
     from: Option<MonthPlace>,
     size: usize,
 ) -> Result<OrdersPage<MonthPlace>> {
-    let account = ctx.store.get_account(caller).await?;
+    let account = ctx.account(caller).await?;
     let account =
         account.ok_or_else(|| Error::not_found(Reason::AccountNotFound, "account", caller))?;
     // Nobody buys before having an account.

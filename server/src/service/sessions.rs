@@ -80,13 +80,13 @@ pub async fn sign_in(ctx: &Context, command: SignIn) -> Result<SignedIn> {
     let claim = ctx.store.get_email_claim(email.folded()).await?;
     // An unknown address costs as many reads and hashes as a known one.
     let account_id = claim.map_or_else(|| AccountId::new(ctx.env.uuid()), |claim| claim.owner_id);
-    let account = ctx.store.get_account(account_id).await?;
+    let account = ctx.account(account_id).await?;
     let hash = account
         .as_ref()
         .map(|account| account.password_hash.as_str());
     let is_right = ctx.passwords.verify(&password, hash).await?;
     let account = account.filter(|_| is_right).ok_or(Error::Unauthenticated)?;
-    let creator = ctx.store.get_creator(account_id).await?;
+    let creator = ctx.creator(account_id).await?;
     let tokens = start(ctx, account_id).await?;
     Ok(SignedIn {
         profile: Profile { account, creator },
@@ -127,6 +127,9 @@ pub async fn refresh(ctx: &Context, refresh_token: &SecretString) -> Result<Toke
         let session = find(ctx, &token, now)
             .await?
             .ok_or(Error::Unauthenticated)?;
+        if ctx.account(session.account_id).await?.is_none() {
+            return Err(Error::Unauthenticated);
+        }
         let (next, is_refused) = match successor(&session, token.generation, now) {
             Successor::Present => return tokens(ctx, &session, now),
             Successor::Unknown => return Err(Error::Unauthenticated),

@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    BucketRule, Context, DropWatches, Error,
+    BucketRule, Context, DropWatches, Error, FollowerCounts,
     accounts::{self, SignUp},
     sessions::SignedIn,
 };
@@ -97,6 +97,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
     let ctx = Context {
         ledgers,
         drop_watches: DropWatches::default(),
+        follower_counts: FollowerCounts::default(),
         payments,
         timer: Timer::new(Arc::clone(&shared)),
         follow_buckets: BucketRule::default(),

@@ -20,10 +20,18 @@ pub struct Account {
     pub email: String,
     /// What others see.
     pub display_name: String,
-    /// Argon2id hash in PHC form.
+    /// Argon2id hash in PHC form; empty once the account is deleted.
     pub password_hash: String,
     /// When the account was made.
     pub created_at: Timestamp,
+}
+
+impl Account {
+    /// Whether it was deleted. Then nothing of the person is left, but for the address until its claim is released.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.password_hash.is_empty()
+    }
 }
 
 impl std::fmt::Debug for Account {
@@ -54,6 +62,14 @@ pub struct Creator {
     pub created_at: Timestamp,
 }
 
+impl Creator {
+    /// Whether the account was deleted. The handle stays, so that nobody else gets it.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.display_name.is_empty()
+    }
+}
+
 /// A unique name (e-mail or handle) taken by an account, perhaps one that is still being made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
@@ -81,6 +97,8 @@ pub trait AccountStore: Send + Sync {
     async fn insert_creator(&self, creator: &Creator) -> Result<Put<Creator>>;
     /// Reads a creator (linearizable).
     async fn get_creator(&self, creator_id: AccountId) -> Result<Option<Creator>>;
+    /// Replaces the row if its version is `creator.version - 1`. A row whose `op_id` is ours counts as done.
+    async fn update_creator(&self, creator: &Creator) -> Result<Cas<Creator>>;
 
     /// Claims a folded e-mail address.
     async fn claim_email(&self, email: &str, claim: &Claim) -> Result<Put<Claim>>;
@@ -88,6 +106,8 @@ pub trait AccountStore: Send + Sync {
     async fn get_email_claim(&self, email: &str) -> Result<Option<Claim>>;
     /// Replaces a claim if its version is `claim.version - 1`. A row whose `claim_id` is ours counts as done.
     async fn take_over_email(&self, email: &str, claim: &Claim) -> Result<Cas<Claim>>;
+    /// Removes a claim if it is still this one; else nothing happens.
+    async fn release_email(&self, email: &str, claim: &Claim) -> Result<()>;
 
     /// Claims a handle.
     async fn claim_handle(&self, handle: &str, claim: &Claim) -> Result<Put<Claim>>;

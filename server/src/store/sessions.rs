@@ -1,10 +1,13 @@
-//! Storage of sessions (table `refresh_tokens`): one row per family of refresh tokens.
+//! Storage of sessions (table `refresh_tokens`): one row per family of refresh tokens; and of accounts whose access tokens are no longer
+//! good (`ended_accounts`).
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Cas, Put, Result};
+use super::{Cas, PageRequest, Put, Result};
 use crate::domain::{AccountId, Timestamp};
 
 /// A family of refresh tokens: all that descend from one sign-in. Only the newest generation is good.
@@ -30,6 +33,9 @@ pub struct Session {
     pub is_ended: bool,
 }
 
+/// How long it is remembered that an account has ended: longer than its last access token lives.
+pub const ENDED_TTL: Duration = Duration::from_secs(7_200);
+
 /// Sessions: rows changed by compare-and-set on `version`.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
@@ -39,4 +45,13 @@ pub trait SessionStore: Send + Sync {
     async fn get_session(&self, session_id: Uuid) -> Result<Option<Session>>;
     /// Replaces the row if its version is `session.version - 1`. A row whose `op_id` is ours counts as done.
     async fn update_session(&self, session: &Session) -> Result<Cas<Session>>;
+
+    /// Notes that no access token of an account is good any more; kept for [`ENDED_TTL`].
+    async fn put_ended_account(&self, account_id: AccountId, at: Timestamp) -> Result<()>;
+    /// Lists the accounts that ended in an hour (UTC, since 1970), by id.
+    async fn list_ended_accounts(
+        &self,
+        hour: i64,
+        page: PageRequest<AccountId>,
+    ) -> Result<Vec<AccountId>>;
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    accounts::{Account, Claim},
+    accounts::{Account, Claim, Creator},
     follows::{FollowBucket, FollowEdge},
     jobs::Job,
     sessions::Session,
@@ -35,6 +35,16 @@ impl Versioned for Claim {
 
     fn op_id(&self) -> Uuid {
         self.claim_id
+    }
+}
+
+impl Versioned for Creator {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn op_id(&self) -> Uuid {
+        self.op_id
     }
 }
 

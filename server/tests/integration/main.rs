@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod account_changes;
 mod accounts;
 mod bad_input;
 mod command_line;

@@ -3,6 +3,7 @@
 //! every order, the provider's books to the cent, every row and list, every announcement.
 
 mod accounts;
+mod deletions;
 mod drops;
 mod ends;
 mod follows;
@@ -85,6 +86,7 @@ async fn every_order_ends_right_whenever_the_server_dies() {
     refunds::add(&mut scenarios);
     drops::add(&mut scenarios);
     accounts::add(&mut scenarios);
+    deletions::add(&mut scenarios);
     rows::add(&mut scenarios);
     follows::add(&mut scenarios);
     let mut failed = Vec::new();

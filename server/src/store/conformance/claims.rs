@@ -47,6 +47,22 @@ pub async fn emails_are_claimed_and_taken_over(store: &SharedStore) {
     check!(store, email, claim_email, get_email_claim, take_over_email);
 }
 
+/// Only the claim that was read is released; from then on the address is free.
+pub async fn emails_are_released_by_their_claim_only(store: &SharedStore) {
+    let email = format!("{}@example.com", id());
+    let (first, other) = (claim(), claim());
+    let put = async |it: &Claim| store.claim_email(&email, it).await.unwrap();
+    assert_eq!(put(&first).await, Put::Done);
+    store.release_email(&email, &other).await.unwrap();
+    let found = store.get_email_claim(&email).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&first));
+    for _ in 0..2 {
+        store.release_email(&email, &first).await.unwrap();
+        assert_eq!(store.get_email_claim(&email).await.unwrap(), None);
+    }
+    assert_eq!(put(&other).await, Put::Done);
+}
+
 /// Handles are claimed once and taken over by version.
 pub async fn handles_are_claimed_and_taken_over(store: &SharedStore) {
     let handle = format!("handle_{}", id().simple());

@@ -3,8 +3,9 @@
 use super::samples::{account, creator, drop, id, session};
 use crate::{
     domain::{AccountId, DropId, drop::Drop},
+    env::{Env as _, SystemEnv},
     store::{
-        Cas, Put, SharedStore,
+        Cas, Order, PageRequest, Put, SharedStore,
         accounts::{Account, Creator},
         sessions::Session,
     },
@@ -130,6 +131,65 @@ pub async fn creators_are_put_if_absent(store: &SharedStore) {
     // An account is no creator, though the ids are the same.
     assert_eq!(store.get_account(first.creator_id).await.unwrap(), None);
     assert_eq!(store.get_creator(AccountId::new(id())).await.unwrap(), None);
+}
+
+/// As with accounts.
+pub async fn creators_change_by_version(store: &SharedStore) {
+    let first = creator();
+    let second = Creator {
+        version: 2,
+        op_id: id(),
+        bio: String::new(),
+        ..first.clone()
+    };
+    let early = store.update_creator(&second).await.unwrap();
+    assert_eq!(early, Cas::Stale(None));
+    assert_eq!(store.insert_creator(&first).await.unwrap(), Put::Done);
+    assert_eq!(store.update_creator(&second).await.unwrap(), Cas::Done);
+    assert_eq!(store.update_creator(&second).await.unwrap(), Cas::Done);
+    let stale = Creator {
+        op_id: id(),
+        ..second.clone()
+    };
+    assert_eq!(
+        store.update_creator(&stale).await.unwrap(),
+        Cas::Stale(Some(second.clone()))
+    );
+    assert_eq!(
+        store.get_creator(first.creator_id).await.unwrap(),
+        Some(second)
+    );
+}
+
+/// Each in its hour, as often as it is put; by id, in pages.
+pub async fn ended_accounts_are_listed_by_hour(store: &SharedStore) {
+    let at = SystemEnv.now();
+    let mut ids: Vec<AccountId> = (0..5).map(|_| AccountId::new(id())).collect();
+    for account_id in [&ids[..], &ids[..1]].concat() {
+        store.put_ended_account(account_id, at).await.unwrap();
+    }
+    let listed = |hour| async move {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = PageRequest {
+                after,
+                limit: 2,
+                order: Order::Ascending,
+            };
+            let rows = store.list_ended_accounts(hour, page).await.unwrap();
+            after = rows.last().copied();
+            if rows.is_empty() {
+                return found;
+            }
+            found.extend(rows);
+        }
+    };
+    let mut found = listed(at.hour()).await;
+    found.retain(|it| ids.contains(it));
+    ids.sort_unstable();
+    assert_eq!(found, ids);
+    let other = listed(at.hour() - 1).await;
+    assert!(ids.iter().all(|id| !other.contains(id)));
 }
 
 /// The first row stays; a later one is told which it is.

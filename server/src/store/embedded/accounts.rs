@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::{
     EmbeddedStore,
     rows::{ACCOUNT_EMAILS, ACCOUNTS, CREATOR_HANDLES, CREATORS},
+    versioned::decode,
 };
 use crate::{
     domain::AccountId,
@@ -39,6 +40,11 @@ impl AccountStore for EmbeddedStore {
         self.get_row(CREATORS, creator_id.as_bytes())
     }
 
+    async fn update_creator(&self, creator: &Creator) -> Result<Cas<Creator>> {
+        self.replace_row(CREATORS, creator.creator_id.as_bytes(), creator)
+            .await
+    }
+
     async fn claim_email(&self, email: &str, claim: &Claim) -> Result<Put<Claim>> {
         self.insert_row(ACCOUNT_EMAILS, email.as_bytes(), claim)
             .await
@@ -51,6 +57,15 @@ impl AccountStore for EmbeddedStore {
     async fn take_over_email(&self, email: &str, claim: &Claim) -> Result<Cas<Claim>> {
         self.replace_row(ACCOUNT_EMAILS, email.as_bytes(), claim)
             .await
+    }
+
+    async fn release_email(&self, email: &str, claim: &Claim) -> Result<()> {
+        let (email, claim) = (email.as_bytes().to_vec(), claim.clone());
+        self.write(move |rows| match rows.get(ACCOUNT_EMAILS, &email)? {
+            Some(found) if decode::<Claim>(&found)? == claim => rows.delete(ACCOUNT_EMAILS, &email),
+            Some(_) | None => Ok(()),
+        })
+        .await
     }
 
     async fn claim_handle(&self, handle: &str, claim: &Claim) -> Result<Put<Claim>> {

@@ -42,9 +42,10 @@ pub(super) const FOLLOW_EDGES: RowTable = RowTable::new("follow_edges");
 pub(super) const FOLLOWERS: RowTable = RowTable::new("followers");
 pub(super) const FOLLOWING: RowTable = RowTable::new("following");
 pub(super) const FOLLOW_BUCKETS: RowTable = RowTable::new("follow_buckets");
+pub(super) const ENDED_ACCOUNTS: RowTable = RowTable::new("ended_accounts");
 
 /// Every table, so that opening a store can make those it lacks.
-pub(super) const TABLES: [RowTable; 27] = [
+pub(super) const TABLES: [RowTable; 28] = [
     DROP_LEDGER,
     OPEN_LEDGERS,
     DROPS,
@@ -72,6 +73,7 @@ pub(super) const TABLES: [RowTable; 27] = [
     FOLLOWERS,
     FOLLOWING,
     FOLLOW_BUCKETS,
+    ENDED_ACCOUNTS,
 ];
 
 /// A page ends with the row that reaches this many bytes: about a millisecond of copying, and 16 of the largest ledger records.

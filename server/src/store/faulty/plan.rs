@@ -26,9 +26,11 @@ pub enum Method {
     UpdateAccount,
     InsertCreator,
     GetCreator,
+    UpdateCreator,
     ClaimEmail,
     GetEmailClaim,
     TakeOverEmail,
+    ReleaseEmail,
     ClaimHandle,
     GetHandleClaim,
     TakeOverHandle,
@@ -42,6 +44,8 @@ pub enum Method {
     InsertSession,
     GetSession,
     UpdateSession,
+    PutEndedAccount,
+    ListEndedAccounts,
     ClaimRequest,
     GetRequest,
     PutOrders,
@@ -100,8 +104,10 @@ impl Method {
             | Self::InsertAccount
             | Self::UpdateAccount
             | Self::InsertCreator
+            | Self::UpdateCreator
             | Self::ClaimEmail
             | Self::TakeOverEmail
+            | Self::ReleaseEmail
             | Self::ClaimHandle
             | Self::TakeOverHandle
             | Self::UpdateFollow
@@ -109,6 +115,7 @@ impl Method {
             | Self::UpdateFollowBucket
             | Self::InsertSession
             | Self::UpdateSession
+            | Self::PutEndedAccount
             | Self::ClaimRequest
             | Self::PutCreatorDrop
             | Self::PutOrders
@@ -139,6 +146,7 @@ impl Method {
             | Self::ListFollowRows
             | Self::ListFollowBuckets
             | Self::GetSession
+            | Self::ListEndedAccounts
             | Self::GetRequest
             | Self::ListCreatorDrops
             | Self::ScanDrops

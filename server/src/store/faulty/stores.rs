@@ -173,6 +173,11 @@ impl<S: AccountStore + ?Sized> AccountStore for Faulty<S> {
             .await
     }
 
+    async fn update_creator(&self, creator: &Creator) -> Result<Cas<Creator>> {
+        self.call(Method::UpdateCreator, || self.inner.update_creator(creator))
+            .await
+    }
+
     async fn claim_email(&self, email: &str, claim: &Claim) -> Result<Put<Claim>> {
         self.call(Method::ClaimEmail, || self.inner.claim_email(email, claim))
             .await
@@ -186,6 +191,13 @@ impl<S: AccountStore + ?Sized> AccountStore for Faulty<S> {
     async fn take_over_email(&self, email: &str, claim: &Claim) -> Result<Cas<Claim>> {
         self.call(Method::TakeOverEmail, || {
             self.inner.take_over_email(email, claim)
+        })
+        .await
+    }
+
+    async fn release_email(&self, email: &str, claim: &Claim) -> Result<()> {
+        self.call(Method::ReleaseEmail, || {
+            self.inner.release_email(email, claim)
         })
         .await
     }
@@ -227,6 +239,24 @@ impl<S: SessionStore + ?Sized> SessionStore for Faulty<S> {
     async fn update_session(&self, session: &Session) -> Result<Cas<Session>> {
         self.call(Method::UpdateSession, || self.inner.update_session(session))
             .await
+    }
+
+    async fn put_ended_account(&self, account_id: AccountId, at: Timestamp) -> Result<()> {
+        self.call(Method::PutEndedAccount, || {
+            self.inner.put_ended_account(account_id, at)
+        })
+        .await
+    }
+
+    async fn list_ended_accounts(
+        &self,
+        hour: i64,
+        page: PageRequest<AccountId>,
+    ) -> Result<Vec<AccountId>> {
+        self.call(Method::ListEndedAccounts, || {
+            self.inner.list_ended_accounts(hour, page.clone())
+        })
+        .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! People (`accounts`), creators (`creators`) and the names they claim (`account_emails`, `creator_handles`).
 
 use async_trait::async_trait;
+use scylla::statement::prepared::PreparedStatement;
 
 use super::{
     ScyllaStore,
@@ -63,6 +64,7 @@ pub(super) struct Statements {
     creators: lwt::Statements,
     emails: lwt::Statements,
     handles: lwt::Statements,
+    release_email: PreparedStatement,
 }
 
 impl Statements {
@@ -72,6 +74,9 @@ impl Statements {
             creators: lwt::Statements::prepare(db, CREATORS).await?,
             emails: lwt::Statements::prepare(db, ACCOUNT_EMAILS).await?,
             handles: lwt::Statements::prepare(db, CREATOR_HANDLES).await?,
+            release_email: db
+                .lwt("DELETE FROM account_emails WHERE email = ? IF claim_id = ?")
+                .await?,
         })
     }
 }
@@ -181,6 +186,13 @@ impl AccountStore for ScyllaStore {
             .await
     }
 
+    async fn update_creator(&self, creator: &Creator) -> Result<Cas<Creator>> {
+        let (table, id) = (&self.accounts.creators, creator.creator_id.uuid());
+        self.db
+            .replace(table, values![id], creator_columns(creator), creator)
+            .await
+    }
+
     async fn claim_email(&self, email: &str, claim: &Claim) -> Result<Put<Claim>> {
         put_claim(&self.db, &self.accounts.emails, email, claim).await
     }
@@ -193,6 +205,13 @@ impl AccountStore for ScyllaStore {
 
     async fn take_over_email(&self, email: &str, claim: &Claim) -> Result<Cas<Claim>> {
         take_over(&self.db, &self.accounts.emails, email, claim).await
+    }
+
+    async fn release_email(&self, email: &str, claim: &Claim) -> Result<()> {
+        let values = values![email.to_owned(), claim.claim_id];
+        self.db
+            .remove("account_emails", &self.accounts.release_email, values)
+            .await
     }
 
     async fn claim_handle(&self, handle: &str, claim: &Claim) -> Result<Put<Claim>> {

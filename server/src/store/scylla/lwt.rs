@@ -171,6 +171,18 @@ impl Db {
         }
     }
 
+    /// Removes a row by an LWT with a condition; a row that does not fulfil it stays.
+    pub(super) async fn remove(
+        &self,
+        table: &'static str,
+        statement: &PreparedStatement,
+        values: Vec<Value>,
+    ) -> Result<()> {
+        self.settle(table, statement, &values, |_| Ok(()))
+            .await
+            .map(drop)
+    }
+
     /// Repeats an LWT while its outcome is unknown. That is harmless here: the first one that is done makes all others refused.
     async fn settle<T>(
         &self,

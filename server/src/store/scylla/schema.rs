@@ -51,13 +51,14 @@ macro_rules! migration {
 }
 
 /// All steps, in order.
-pub(super) const MIGRATIONS: [Migration; 6] = [
+pub(super) const MIGRATIONS: [Migration; 7] = [
     migration!(1, "0001_ledgers", overlays),
     migration!(2, "0002_accounts"),
     migration!(3, "0003_drops"),
     migration!(4, "0004_orders"),
     migration!(5, "0005_work"),
     migration!(6, "0006_follows"),
+    migration!(8, "0008_ended_accounts"),
 ];
 
 /// One LWT on each table that knows no other writes: the first makes what the database keeps for them, and is slow.

@@ -1,6 +1,6 @@
 //! Buying, cut off at every point of an order's way.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use livedrop::v1;
 use livedrop_server::domain::order::OrderState::{ActionRequired, Expired, Held, Paid};
@@ -152,9 +152,11 @@ async fn captured_after_the_hold(mut stage: Stage) -> Stage {
     let drop = short_holds(&mut stage).await;
     let buyer = stage.person(End::Is(Paid)).await;
     let order = buy(&buyer, &drop, "").await.unwrap();
-    // Holds end 2 s after their time, and payments are taken as long. The capture comes 3 s after the payment's start.
-    let payable = HOLD + Duration::from_millis(300);
-    tokio::time::sleep(payable).await;
+    // A hold ends 2 s after its time, and until then payments are taken. The capture comes 3 s after the payment's start: so that may be up
+    // to a second before that time. Half of it, as a busy machine comes late to everything.
+    let hold_ends = SystemTime::try_from(order.hold_expires_at.unwrap()).unwrap();
+    let left = hold_ends.duration_since(SystemTime::now()).unwrap();
+    tokio::time::sleep(left.saturating_sub(Duration::from_millis(500))).await;
     stage.dies(pay(&buyer, &order, "pm_test_late")).await;
     stage.restarts().await;
     stage.ends_right().await;
