@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
+mod lists;
+mod purchases;
 mod refresh;
 mod retry;
 mod scripted;
+mod till;
 mod watch;
