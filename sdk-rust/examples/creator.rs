@@ -66,13 +66,5 @@ async fn main() -> Result<()> {
     while let Some(follower) = followers.next().await? {
         println!("followed by {}", follower.display_name);
     }
-    let mut orders = creator.drop_orders(drop_id);
-    while let Some(order) = orders.next().await? {
-        let total = order.total.clone().unwrap_or_default();
-        println!(
-            "sold for {} minor {}",
-            total.amount_minor, total.currency_code
-        );
-    }
     Ok(())
 }
