@@ -16,20 +16,21 @@ use crate::{
 mod account;
 mod auth;
 mod builder;
+mod buy;
 mod drop_watch;
 mod drops;
 mod follows;
-mod order_pages;
+mod order_lists;
 mod order_watch;
 mod orders;
+mod pages;
 mod resuming;
+mod watch_stream;
 
 pub use builder::Builder;
 pub use drop_watch::{DropNews, DropWatch};
-pub use drops::LedgerPages;
-pub use follows::{FollowerPages, FollowingPages};
-pub use order_pages::OrderPages;
 pub use order_watch::OrderWatch;
+pub use pages::{Items, Pages};
 
 /// A user's view of one server. Cheap to clone; clones share connection and tokens.
 #[derive(Clone)]

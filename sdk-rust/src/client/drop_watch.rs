@@ -1,11 +1,13 @@
 //! Following a drop.
 
+use futures_core::Stream;
 use livedrop_proto::v1::{self, watch_drop_response::Frame};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Client,
     resuming::{Resuming, Said, Watch},
+    watch_stream::WatchStream,
 };
 use crate::error::Error;
 
@@ -62,6 +64,16 @@ impl DropWatch {
                 return Ok(DropNews { drop, change });
             }
         }
+    }
+
+    /// The same, as a stream. It ends with its first error; [`Self::next`] can go on after one.
+    pub fn into_stream(self) -> impl Stream<Item = Result<DropNews, Error>> + Send + Unpin {
+        WatchStream::Idle(self, |mut watch| {
+            Box::pin(async move {
+                let news = watch.next().await.map(Some);
+                (watch, news)
+            })
+        })
     }
 }
 

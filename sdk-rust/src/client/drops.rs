@@ -2,11 +2,11 @@
 
 use livedrop_proto::v1;
 
-use super::Client;
+use super::{
+    Client,
+    pages::{Items, PAGE_SIZE, Pages},
+};
 use crate::error::Error;
-
-/// Records wanted per page: the most that the server gives.
-const PAGE_SIZE: i32 = 200;
 
 impl Client {
     /// Makes a drop.
@@ -64,7 +64,7 @@ impl Client {
         self.call(request).await
     }
 
-    /// Returns a page of a drop's ledger; [`Self::ledger_pages`] turns the pages.
+    /// Returns a page of a drop's ledger; [`Self::ledger_records`] reads them all.
     ///
     /// # Errors
     /// `DROP_NOT_FOUND`, or a general one.
@@ -75,42 +75,19 @@ impl Client {
         self.call(request).await
     }
 
-    /// Reads a drop's ledger from its first record; [`crate::ledger::Verifier`] checks it.
+    /// Reads a drop's ledger from its first record on; [`crate::ledger::Verifier`] checks it.
     #[must_use]
-    pub fn ledger_pages(&self, drop_id: impl Into<String>) -> LedgerPages {
-        let request = v1::ListLedgerRecordsRequest {
+    pub fn ledger_records(&self, drop_id: impl Into<String>) -> Items<v1::LedgerRecord> {
+        self.ledger_pages(drop_id).items()
+    }
+
+    /// As [`Self::ledger_records`], page by page.
+    #[must_use]
+    pub fn ledger_pages(&self, drop_id: impl Into<String>) -> Pages<v1::LedgerRecord> {
+        self.pages(v1::ListLedgerRecordsRequest {
             drop_id: drop_id.into(),
             page_size: PAGE_SIZE,
             page_token: String::new(),
-        };
-        LedgerPages {
-            client: self.clone(),
-            next: Some(request),
-        }
-    }
-}
-
-/// A drop's ledger, page by page.
-#[derive(Debug)]
-pub struct LedgerPages {
-    client: Client,
-    next: Option<v1::ListLedgerRecordsRequest>,
-}
-
-impl LedgerPages {
-    /// Gets the next page, which may be empty; `None` after the last. After an error the same page can be asked for again.
-    ///
-    /// # Errors
-    /// As [`Client::list_ledger_records`].
-    pub async fn next(&mut self) -> Result<Option<Vec<v1::LedgerRecord>>, Error> {
-        let Some(request) = &mut self.next else {
-            return Ok(None);
-        };
-        let answer = self.client.list_ledger_records(request.clone()).await?;
-        request.page_token = answer.next_page_token;
-        if request.page_token.is_empty() {
-            self.next = None;
-        }
-        Ok(Some(answer.records))
+        })
     }
 }

@@ -2,11 +2,11 @@
 
 use livedrop_proto::v1;
 
-use super::Client;
+use super::{
+    Client,
+    pages::{Items, PAGE_SIZE, Pages},
+};
 use crate::error::Error;
-
-/// Follows wanted per page: the most that the server gives.
-const PAGE_SIZE: i32 = 200;
 
 impl Client {
     /// Has the user follow a creator. It is no error if the user does already.
@@ -39,7 +39,7 @@ impl Client {
         self.call(request).await
     }
 
-    /// Returns a page of the followers of the user, who is a creator, newest first; [`Self::follower_pages`] turns the pages.
+    /// Returns a page of the followers of the user, who is a creator, newest first; [`Self::followers`] reads them all.
     ///
     /// # Errors
     /// `NOT_OWNER`, `CREATOR_NOT_FOUND`, or a general one.
@@ -50,7 +50,7 @@ impl Client {
         self.call(request).await
     }
 
-    /// Returns a page of the creators that the user follows, newest first; [`Self::following_pages`] turns the pages.
+    /// Returns a page of the creators that the user follows, newest first; [`Self::following`] reads them all.
     ///
     /// # Errors
     /// A general one.
@@ -63,76 +63,32 @@ impl Client {
 
     /// Reads all followers of the user, who is a creator, newest first.
     #[must_use]
-    pub fn follower_pages(&self, creator_id: impl Into<String>) -> FollowerPages {
-        FollowerPages {
-            client: self.clone(),
-            next: Some(v1::ListFollowersRequest {
-                creator_id: creator_id.into(),
-                page_size: PAGE_SIZE,
-                page_token: String::new(),
-            }),
-        }
+    pub fn followers(&self, creator_id: impl Into<String>) -> Items<v1::Follower> {
+        self.follower_pages(creator_id).items()
+    }
+
+    /// As [`Self::followers`], page by page.
+    #[must_use]
+    pub fn follower_pages(&self, creator_id: impl Into<String>) -> Pages<v1::Follower> {
+        self.pages(v1::ListFollowersRequest {
+            creator_id: creator_id.into(),
+            page_size: PAGE_SIZE,
+            page_token: String::new(),
+        })
     }
 
     /// Reads all creators that the user follows, newest first.
     #[must_use]
-    pub fn following_pages(&self) -> FollowingPages {
-        FollowingPages {
-            client: self.clone(),
-            next: Some(v1::ListFollowingRequest {
-                page_size: PAGE_SIZE,
-                page_token: String::new(),
-            }),
-        }
+    pub fn following(&self) -> Items<v1::FollowedCreator> {
+        self.following_pages().items()
     }
-}
 
-/// A creator's followers, page by page.
-#[derive(Debug)]
-pub struct FollowerPages {
-    client: Client,
-    next: Option<v1::ListFollowersRequest>,
-}
-
-impl FollowerPages {
-    /// Gets the next page, which may be empty; `None` after the last. After an error the same page can be asked for again.
-    ///
-    /// # Errors
-    /// As [`Client::list_followers`].
-    pub async fn next(&mut self) -> Result<Option<Vec<v1::Follower>>, Error> {
-        let Some(request) = &mut self.next else {
-            return Ok(None);
-        };
-        let page = self.client.list_followers(request.clone()).await?;
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            self.next = None;
-        }
-        Ok(Some(page.followers))
-    }
-}
-
-/// The creators that somebody follows, page by page.
-#[derive(Debug)]
-pub struct FollowingPages {
-    client: Client,
-    next: Option<v1::ListFollowingRequest>,
-}
-
-impl FollowingPages {
-    /// Gets the next page, which may be empty; `None` after the last. After an error the same page can be asked for again.
-    ///
-    /// # Errors
-    /// As [`Client::list_following`].
-    pub async fn next(&mut self) -> Result<Option<Vec<v1::FollowedCreator>>, Error> {
-        let Some(request) = &mut self.next else {
-            return Ok(None);
-        };
-        let page = self.client.list_following(request.clone()).await?;
-        request.page_token = page.next_page_token;
-        if request.page_token.is_empty() {
-            self.next = None;
-        }
-        Ok(Some(page.following))
+    /// As [`Self::following`], page by page.
+    #[must_use]
+    pub fn following_pages(&self) -> Pages<v1::FollowedCreator> {
+        self.pages(v1::ListFollowingRequest {
+            page_size: PAGE_SIZE,
+            page_token: String::new(),
+        })
     }
 }

@@ -1,11 +1,13 @@
 //! Following an order.
 
+use futures_core::Stream;
 use livedrop_proto::v1::{self, OrderState, watch_order_response::Frame};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Client,
     resuming::{Resuming, Said, Watch},
+    watch_stream::WatchStream,
 };
 use crate::error::Error;
 
@@ -80,6 +82,16 @@ impl OrderWatch {
             return Ok(Some(order));
         }
         Ok(None)
+    }
+
+    /// The same, as a stream. It ends with the watch or with its first error; [`Self::next`] can go on after one.
+    pub fn into_stream(self) -> impl Stream<Item = Result<v1::Order, Error>> + Send + Unpin {
+        WatchStream::Idle(self, |mut watch| {
+            Box::pin(async move {
+                let order = watch.next().await;
+                (watch, order)
+            })
+        })
     }
 }
 

@@ -1,7 +1,8 @@
-//! Orders that are followed and listed.
+//! Orders that are followed.
 
 use std::time::Duration;
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use livedrop::{
     Client, Code, Error, OrderWatch, RetryPolicy,
     tonic::Status,
@@ -179,27 +180,31 @@ async fn a_watch_gives_up_and_can_go_on() {
 }
 
 #[tokio::test]
-async fn pages_are_turned_to_the_last() {
+async fn a_watch_is_a_stream_too() {
     let script = Scripted::default();
     let client = client(&script).await;
-    let page = |seqs: &[i64], next: &str| {
-        let orders = seqs.iter().map(|seq| order(Held, *seq)).collect();
-        (orders, next.to_owned())
-    };
-    script.list([page(&[3, 2], "a"), page(&[], "b"), page(&[1], "")]);
-    let mut pages = client.order_pages();
-    let mut seen = Vec::new();
-    while let Some(orders) = pages.next().await.unwrap() {
-        seen.extend(orders.into_iter().map(|order| order.seq));
-    }
-    assert_eq!(seen, [3, 2, 1]);
-    assert_eq!(script.page_tokens(), ["", "a", "b"]);
-    assert!(pages.next().await.unwrap().is_none());
+    script.tell([
+        (
+            vec![
+                snapshot("1", Some(order(Held, 1))),
+                goodbye("1", GoodbyeReason::Shutdown),
+            ],
+            End::Closed,
+        ),
+        (
+            vec![snapshot("1", None), change("2", order(Paid, 2))],
+            End::Silent,
+        ),
+    ]);
+    let stream = client.watch_order("d1", "o1").until_final().into_stream();
+    let seqs = stream.map_ok(|order| order.seq);
+    assert_eq!(seqs.try_collect::<Vec<_>>().await.unwrap(), [1, 2]);
 
-    script.list([page(&[9], "")]);
-    let mut pages = client.drop_order_pages("d1");
-    assert_eq!(pages.next().await.unwrap().unwrap()[0].seq, 9);
-    assert!(pages.next().await.unwrap().is_none());
+    // A refusal ends it.
+    let stream = client.watch_order("d1", "o1").into_stream();
+    let told: Vec<_> = stream.collect().await;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].is_err());
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ Try, from another terminal in the repository:
  a call by hand (needs Node and the network)
   npx --yes @bufbuild/buf@1.74.0 curl --protocol grpc --http2-prior-knowledge -d '{{\"drop_id\":\"{open}\"}}' {endpoint}/livedrop.v1.DropService/GetDrop
  a purchase with the Rust SDK
-  LIVEDROP_ENDPOINT={endpoint} cargo run --release -p livedrop --example buy -- {open}
+  LIVEDROP_ENDPOINT={endpoint} cargo run --release -p livedrop --example buyer -- {open}
  2,000 buyers at once
   cargo run --release -p livedrop-bench -- rush --buyers 2000 --stock 500 --endpoint {endpoint}
  all ledgers recounted, also while the server runs

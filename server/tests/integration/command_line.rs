@@ -97,7 +97,7 @@ async fn dev_makes_demo_content_that_works_at_every_start() {
         }
         for command in [
             "npx --yes @bufbuild/buf",
-            "cargo run --release -p livedrop --example buy",
+            "cargo run --release -p livedrop --example buyer",
             "cargo run --release -p livedrop-bench -- rush",
         ] {
             let line = text

@@ -22,9 +22,11 @@ mod mutations;
 mod orders;
 mod payments;
 mod proofs;
+mod purchases;
 mod recovery;
 mod restarts;
 mod stripe;
+mod tls;
 mod watch;
 mod watch_drop;
 

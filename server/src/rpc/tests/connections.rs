@@ -197,26 +197,8 @@ async fn a_drain_is_bounded() {
 }
 
 /// A certificate for `localhost`, good for a hundred years, and its key, which protects nothing.
-const CERTIFICATE: &str = "\
------BEGIN CERTIFICATE-----
-MIIBkTCCATigAwIBAgIUOUexUNLOIB3R019IhMX5eX+mFhIwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTEyMTUwNFoYDzIxMjYxMDI4
-MTIxNTA0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAQjedEhEDz4+7OFMC9IBYKb8WzF+YufEFHegFx5OxpLsThE4SKy98+b
-2f+sZklsd/EM5qIW7oT2SlwkJJQASJGTo2YwZDAdBgNVHQ4EFgQUFTMJShsbkxeQ
-8ZijXKAgFFW5IiQwHwYDVR0jBBgwFoAUFTMJShsbkxeQ8ZijXKAgFFW5IiQwFAYD
-VR0RBA0wC4IJbG9jYWxob3N0MAwGA1UdEwEB/wQCMAAwCgYIKoZIzj0EAwIDRwAw
-RAIgcv5Y1kXlcA0AW0mTDWF6BLM/h5x+9tLSkmIw9Q4HBdQCIBqFN5M8b/7r5Nm0
-RRpEUDjuY1chdelZHZ5g/CZz6H7p
------END CERTIFICATE-----
-";
-const KEY: &str = "\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgrr0k2bV0WRr4B2Om
-R6iO5z+UfIk0aYlFtq8OvZYFWEOhRANCAAQjedEhEDz4+7OFMC9IBYKb8WzF+Yuf
-EFHegFx5OxpLsThE4SKy98+b2f+sZklsd/EM5qIW7oT2SlwkJJQASJGT
------END PRIVATE KEY-----
-";
+const CERTIFICATE: &str = include_str!("../../../tests/harness/localhost.crt");
+const KEY: &str = include_str!("../../../tests/harness/localhost.key");
 
 #[tokio::test]
 async fn tls_is_served_and_an_unfinished_handshake_is_closed() {
