@@ -16,6 +16,7 @@ mod drops;
 mod errors;
 mod events;
 mod follows;
+mod grpc_web;
 mod lists;
 mod mutations;
 mod orders;

@@ -14,7 +14,7 @@ use tonic::{body::Body, service::Routes};
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
 
-use super::Stack;
+use super::{Stack, leftover::Leftover};
 use crate::rpc::{
     call::{Call, CorrelationId},
     link::Link,
@@ -120,7 +120,7 @@ impl Service<Request<Incoming>> for Halves {
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let speech = Speech::of(&request);
         if matches!(speech, Speech::Grpc) && request.method() == Method::POST {
-            return Box::pin(self.grpc.call(request));
+            return Box::pin(self.grpc.call(Leftover::of(request)));
         }
         // A page may send `text/plain` without a preflight, so a method must not answer to it.
         let refusal = match (speech, policy::find(request.uri().path())) {
