@@ -26,12 +26,11 @@ async function signIn(email: string) {
 }
 
 /** Makes its maker a creator, and a drop that opens at once; its id. */
-async function makeDrop(title: string, stock: bigint, limitPerBuyer: number, description = "") {
+async function makeDrop(title: string, stock: bigint, limitPerBuyer: number) {
   const handle = `c${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
   await livedrop.accounts.becomeCreator({ handle, displayName: "Creator" });
   const { drop } = await livedrop.drops.scheduleDrop({
     title,
-    description,
     limitPerBuyer,
     items: [{ title: "Print", unitPrice: { currencyCode: "EUR", amountMinor: 2_500n }, stock }],
     endsAt: timestampFromMs(Date.now() + 3_600_000),
@@ -90,7 +89,7 @@ const shop = {
   buy,
   getMe: () => whyNot(livedrop.accounts.getMe({})),
   readDrop: (dropId: string) => whyNot(livedrop.drops.getDrop({ dropId })),
-  makeHugeDrop: () => whyNot(makeDrop("huge", 1n, 0, "x".repeat(3_000_000))),
+  sayTooMuch: () => whyNot(livedrop.accounts.becomeCreator({ handle: "huge", displayName: "Huge", bio: "x".repeat(3_000_000) })),
 };
 declare global {
   interface Window {
