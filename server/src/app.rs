@@ -16,7 +16,6 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +32,7 @@ use crate::{
     ledger::Registry,
     payments::Providers,
     projectors,
-    rpc::{self, Readiness, serve},
+    rpc::{self, Origins, Readiness, serve},
     service::{BucketRule, Context, DropWatches, FollowerCounts, Operator},
     store::SharedStore,
     telemetry,
@@ -133,7 +132,7 @@ impl App {
             readiness: readiness.clone(),
             jwks: ctx.keys.jwks(),
             web: webhooks::router(ctx.clone()).merge(payments.web()),
-            allowed_origins: origins(config)?,
+            allowed_origins: Origins::parse(&config.server.cors_origins)?,
         };
         let public = rpc::App::new(rpc::services(&ctx, &config.limits), setup).await?;
 
@@ -360,11 +359,4 @@ fn tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>, StartError>
         })
     };
     Ok(Some(serve::tls_config(&read(cert)?, &read(key)?)?))
-}
-
-fn origins(config: &Config) -> Result<Vec<HeaderValue>, StartError> {
-    let header = |origin: &String| {
-        HeaderValue::from_str(origin).map_err(|_| StartError::Origin(origin.clone()))
-    };
-    config.server.cors_origins.iter().map(header).collect()
 }

@@ -70,7 +70,7 @@ pub struct Server {
     /// Private key (PEM) of the certificate.
     #[serde(with = "optional")]
     pub tls_key: Option<PathBuf>,
-    /// Origins (`https://shop.example`) whose pages may call from a browser.
+    /// Origins (`https://shop.example`) whose pages may call from a browser; `http://localhost:*` is any port of this machine.
     pub cors_origins: Vec<String>,
     /// From the signal to the end of the process, at most.
     #[serde(with = "span")]
@@ -202,9 +202,11 @@ impl Config {
     #[must_use]
     pub fn new(profile: Profile) -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let (listen, data, cost, limits, shutdown, filter, provider) = match profile {
+        let (listen, origins, data, cost, limits, shutdown, filter, provider) = match profile {
             Profile::Dev => (
                 loopback(7400),
+                // A shop under development, on whatever port its tools take.
+                vec!["http://localhost:*", "http://127.0.0.1:*"],
                 None,
                 PasswordCost::CHEAP,
                 Limits::generous(),
@@ -214,6 +216,7 @@ impl Config {
             ),
             Profile::Serve => (
                 SocketAddr::from(([0, 0, 0, 0], 7400)),
+                Vec::new(),
                 Some(PathBuf::from(SERVE_DATA)),
                 PasswordCost::STRONG,
                 Limits::strict(),
@@ -229,7 +232,7 @@ impl Config {
                 metrics_listen: Some(loopback(7401)),
                 tls_cert: None,
                 tls_key: None,
-                cors_origins: Vec::new(),
+                cors_origins: origins.into_iter().map(str::to_owned).collect(),
                 shutdown: Duration::from_secs(shutdown),
             },
             store: Store {

@@ -12,6 +12,7 @@ pub mod health;
 pub mod limits;
 pub mod link;
 pub mod order_service;
+pub mod origins;
 pub mod policy;
 pub mod serve;
 pub mod status;
@@ -40,7 +41,6 @@ mod stream;
 
 use std::sync::Arc;
 
-use http::HeaderValue;
 use tonic::service::{Routes, RoutesBuilder};
 
 use self::layers::{authenticate::Verify, flood::Flood, front::Front, front::SharedFront};
@@ -49,6 +49,7 @@ pub use self::{
     health::Readiness,
     layers::authenticate::VerifyFn,
     limits::{Limits, Rate},
+    origins::Origins,
     serve::Server,
     services::services,
     status::to_status,
@@ -82,8 +83,8 @@ pub struct Setup {
     pub jwks: serde_json::Value,
     /// More plain HTTP routes for the public port.
     pub web: axum::Router,
-    /// Origins, such as `https://shop.example`, whose pages may call. The server's own origin needs no entry.
-    pub allowed_origins: Vec<HeaderValue>,
+    /// Whose pages may call. The server's own origin needs no entry.
+    pub allowed_origins: Origins,
 }
 
 impl std::fmt::Debug for Setup {
@@ -106,9 +107,6 @@ pub enum SetupError {
     /// A rate with a zero.
     #[error("a rate's burst and period must be above zero")]
     Rate,
-    /// A list of origins must name them.
-    #[error("`*` is not an origin; list the origins that may call")]
-    AnyOrigin,
 }
 
 /// The public port's services and layers, ready to be served by [`Server::serve`].
@@ -134,9 +132,6 @@ impl App {
     /// See [`SetupError`].
     pub async fn new(services: Routes, setup: Setup) -> Result<Self, SetupError> {
         policy::check(livedrop_proto::FILE_DESCRIPTOR_SET)?;
-        if setup.allowed_origins.iter().any(|origin| origin == "*") {
-            return Err(SetupError::AnyOrigin);
-        }
         let (health, follow) = health::service(&setup.readiness).await;
         let mut routes = RoutesBuilder::from(services);
         routes.add_service(sized!(health));

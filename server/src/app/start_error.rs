@@ -71,9 +71,9 @@ pub enum StartError {
     /// Certificate or key are of no use.
     #[error("server.tls_cert and server.tls_key don't work")]
     Tls(#[from] rpc::serve::TlsError),
-    /// An origin that no header can carry.
-    #[error("server.cors_origins: {0:?} is not an origin")]
-    Origin(String),
+    /// A list of origins that holds something else.
+    #[error("server.cors_origins: {0}")]
+    Origin(#[from] rpc::origins::NoOrigin),
     /// The public port can't be put together.
     #[error(transparent)]
     Rpc(#[from] rpc::SetupError),

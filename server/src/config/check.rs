@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Backend, Config, PaymentProvider};
+use crate::rpc::Origins;
 
 /// Every key that is wrong, and how.
 pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
@@ -188,17 +189,9 @@ fn server(config: &Config, wrong: &mut Wrong) {
         }
     }
     for origin in &server.cors_origins {
-        let is_origin = origin.parse::<http::Uri>().is_ok_and(|uri| {
-            matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some()
-                && !origin.contains('@')
-        });
-        let is_bare = is_origin && origin.matches('/').count() == 2;
-        wrong.unless(
-            is_bare,
-            "server.cors_origins",
-            "must be origins such as \"https://shop.example\", without a path",
-        );
+        if let Err(error) = Origins::parse(&[origin]) {
+            wrong.0.push(("server.cors_origins", error.to_string()));
+        }
     }
     let same = server
         .metrics_listen

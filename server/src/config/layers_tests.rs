@@ -248,6 +248,10 @@ fn limits_of_values() {
         "server.cors_origins"
     );
     assert_eq!(
+        one("[server]\ncors_origins = [\"*\"]"),
+        "server.cors_origins"
+    );
+    assert_eq!(
         one("[server]\nmetrics_listen = \"0.0.0.0:7400\""),
         "server.metrics_listen"
     );

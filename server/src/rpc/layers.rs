@@ -10,6 +10,7 @@ pub(crate) mod authenticate;
 pub(crate) mod flood;
 pub(crate) mod front;
 pub(crate) mod guard;
+mod leftover;
 
 use std::convert::Infallible;
 

@@ -163,7 +163,7 @@ fn setup(limits: Limits) -> Setup {
         readiness: Readiness::default(),
         jwks: serde_json::json!({"keys": []}),
         web: axum::Router::new(),
-        allowed_origins: vec![HeaderValue::from_static("https://shop.example")],
+        allowed_origins: Origins::parse(&["https://shop.example"]).unwrap(),
     }
 }
 

@@ -17,6 +17,7 @@ mod drops;
 mod errors;
 mod events;
 mod follows;
+mod grpc_web;
 mod lists;
 mod mutations;
 mod orders;

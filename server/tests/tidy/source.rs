@@ -3,7 +3,14 @@
 use std::{fs, path::Path};
 
 /// What is not ours to check: built, installed, or vendored.
-const SKIPPED: &[&str] = &["target", "node_modules", "livedrop-data", "proto/google"];
+const SKIPPED: &[&str] = &[
+    "target",
+    "node_modules",
+    "livedrop-data",
+    "proto/google",
+    "sdk-ts/src/gen",
+    "sdk-ts/dist",
+];
 
 /// Files that are checked; one without an extension is a script.
 const EXTENSIONS: &[&str] = &[

@@ -6,18 +6,19 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::response::IntoResponse as _;
 use futures::future::BoxFuture;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN},
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, VARY},
 };
 use hyper::body::Incoming;
 use tonic::{body::Body, service::Routes};
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_http::cors::{AllowOrigin, Cors, CorsLayer};
 
-use super::Stack;
+use super::{Stack, leftover::Leftover};
 use crate::rpc::{
     call::{Call, CorrelationId},
     link::Link,
+    origins::Origins,
     policy,
 };
 
@@ -36,7 +37,7 @@ impl Front {
     pub(crate) fn new(
         grpc: Stack<Routes>,
         web: axum::Router,
-        allowed_origins: Vec<HeaderValue>,
+        allowed_origins: Origins,
         deadline_max: Duration,
     ) -> Self {
         let halves = Halves { grpc, web };
@@ -71,10 +72,12 @@ impl Front {
 }
 
 /// An allow-list, empty for "same origin only". Without the exposed headers a page sees each error as "unknown".
-fn cors(allowed_origins: Vec<HeaderValue>) -> CorsLayer {
+fn cors(allowed_origins: Origins) -> CorsLayer {
     let name = HeaderName::from_static;
     CorsLayer::new()
-        .allow_origin(AllowOrigin::list(allowed_origins))
+        .allow_origin(AllowOrigin::predicate(move |origin, _| {
+            allowed_origins.allow(origin)
+        }))
         .allow_methods([Method::POST, Method::GET])
         .allow_headers([
             CONTENT_TYPE,
@@ -115,30 +118,63 @@ impl Service<Request<Incoming>> for Halves {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let is_grpc = is_grpc(request.headers());
-        if is_grpc && request.method() == Method::POST {
-            return Box::pin(self.grpc.call(request));
+        let speech = Speech::of(&request);
+        if matches!(speech, Speech::Grpc) && request.method() == Method::POST {
+            return Box::pin(self.grpc.call(Leftover::of(request)));
         }
         // A page may send `text/plain` without a preflight, so a method must not answer to it.
-        let refusal = match (is_grpc, policy::find(request.uri().path())) {
-            (true, _) => Some(StatusCode::METHOD_NOT_ALLOWED),
-            (false, Some(_)) => Some(StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            (false, None) => None,
+        let refusal = match (speech, policy::find(request.uri().path())) {
+            (Speech::Grpc, _) => Some((StatusCode::METHOD_NOT_ALLOWED, "calls are POST requests")),
+            (Speech::Broken, _) | (Speech::Plain, Some(_)) => {
+                Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, HOW_TO_CALL))
+            }
+            (Speech::Plain, None) => None,
         };
         if let Some(refusal) = refusal {
             return Box::pin(std::future::ready(Ok(refusal
                 .into_response()
                 .map(Body::new))));
         }
+        let varies = !request.headers().contains_key(ORIGIN);
         let answer = self.web.clone().oneshot(request.map(axum::body::Body::new));
-        Box::pin(async move { answer.await.map(|response| response.map(Body::new)) })
+        Box::pin(async move {
+            let mut response = answer.await?.map(Body::new);
+            // An answer kept by a cache must not be given to a page that asks with an origin; those with one say so already.
+            if varies {
+                let origin = HeaderValue::from_static("origin");
+                response.headers_mut().append(VARY, origin);
+            }
+            Ok(response)
+        })
     }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|sent| sent.as_bytes().starts_with(b"application/grpc"))
+const HOW_TO_CALL: &str =
+    "calls are gRPC (application/grpc, over HTTP/2) or grpc-web (application/grpc-web+proto)";
+
+/// What a request is, by its content type.
+#[derive(Debug, Clone, Copy)]
+enum Speech {
+    /// A call, native or grpc-web.
+    Grpc,
+    /// Means to be a call, and can't be understood.
+    Broken,
+    Plain,
+}
+
+impl Speech {
+    fn of<B>(request: &Request<B>) -> Self {
+        let sent = request.headers().get(CONTENT_TYPE);
+        let Some(rest) = sent.and_then(|sent| sent.as_bytes().strip_prefix(b"application/grpc"))
+        else {
+            return Self::Plain;
+        };
+        match rest {
+            b"-web" | b"-web+proto" | b"-web-text" | b"-web-text+proto" => Self::Grpc,
+            [] | [b'+' | b';', ..] if request.version() == Version::HTTP_2 => Self::Grpc,
+            _ => Self::Broken,
+        }
+    }
 }
 
 /// A [`Front`] that all connections share.

@@ -64,6 +64,37 @@ async fn grpc_web_is_served() {
 }
 
 #[tokio::test]
+async fn a_panic_is_masked_for_pages_too() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    // All tasks of this test run on its thread.
+    let _guard = ::metrics::set_default_local_recorder(&recorder);
+    let running = start(Limits::strict()).await;
+    // Field 2, the drop's id.
+    let message = [&[18, 5][..], b"panic"].concat();
+    let head = [
+        "authorization: Bearer good",
+        "origin: https://shop.example",
+        "x-correlation-id: mine-1",
+    ];
+    let answer = running.web_call(PLACE, &head, &message).await;
+    let status = status_of(&answer);
+    assert_eq!(
+        (status.code(), reason(&status).as_str()),
+        (tonic::Code::Internal, "INTERNAL")
+    );
+    assert!(!answer.contains("ann"), "{answer}");
+    for line in [
+        "access-control-allow-origin: https://shop.example",
+        "x-correlation-id: mine-1",
+    ] {
+        assert!(answer.contains(line), "{answer}");
+    }
+    let counted = r#"method="livedrop.v1.OrderService/PlaceOrder",code="INTERNAL"} 1"#;
+    let text = recorder.handle().render();
+    assert!(text.contains(counted), "{text}");
+}
+
+#[tokio::test]
 async fn a_malformed_message_is_the_clients_fault() {
     let running = start(Limits::strict()).await;
     let token = "authorization: Bearer good";
@@ -85,7 +116,7 @@ async fn a_malformed_message_is_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn a_broken_frame_is_internal_as_grpc_prescribes() {
+async fn a_broken_frame_is_the_clients_fault() {
     let running = start(Limits::strict()).await;
     let head = [
         "content-type: application/grpc-web",
@@ -166,7 +197,7 @@ async fn methods_answer_to_grpc_only() {
     let get = running
         .http1(
             &format!("GET {PLACE}"),
-            &["content-type: application/grpc"],
+            &["content-type: application/grpc-web"],
             b"",
         )
         .await;
