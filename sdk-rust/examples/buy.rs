@@ -115,7 +115,7 @@ async fn open_drop(creator: &Client) -> Result<String> {
             amount_minor,
         }),
         stock: 100,
-        limit_per_buyer: 0,
+        ..Default::default()
     };
     let ends_at = SystemTime::now() + Duration::from_secs(3600);
     let request = v1::ScheduleDropRequest {

@@ -16,6 +16,7 @@ use crate::{
 mod account;
 mod auth;
 mod builder;
+mod catalog;
 mod drop_watch;
 mod drops;
 mod follows;
@@ -25,6 +26,7 @@ mod orders;
 mod resuming;
 
 pub use builder::Builder;
+pub use catalog::ProductPages;
 pub use drop_watch::{DropNews, DropWatch};
 pub use drops::LedgerPages;
 pub use follows::{FollowerPages, FollowingPages};
@@ -103,6 +105,12 @@ impl Client {
     #[must_use]
     pub fn raw_accounts(&self) -> v1::account_service_client::AccountServiceClient<Channel> {
         v1::account_service_client::AccountServiceClient::new(self.channel())
+    }
+
+    /// The generated client of the catalog service.
+    #[must_use]
+    pub fn raw_catalog(&self) -> v1::catalog_service_client::CatalogServiceClient<Channel> {
+        v1::catalog_service_client::CatalogServiceClient::new(self.channel())
     }
 
     /// The generated client of the drop service.

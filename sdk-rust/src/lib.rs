@@ -84,7 +84,7 @@ mod session;
 pub use {
     client::{
         Builder, Client, DropNews, DropWatch, FollowerPages, FollowingPages, LedgerPages,
-        OrderPages, OrderWatch,
+        OrderPages, OrderWatch, ProductPages,
     },
     error::{Error, Violation},
     retry::RetryPolicy,

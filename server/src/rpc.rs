@@ -6,6 +6,7 @@
 pub mod account_service;
 pub mod auth_service;
 pub mod call;
+pub mod catalog_service;
 pub mod drop_service;
 pub mod follow_service;
 pub mod health;
@@ -17,7 +18,10 @@ pub mod serve;
 pub mod status;
 
 mod account_answer;
+mod catalog_answer;
+mod catalog_request;
 mod drop_answer;
+mod drop_embeds;
 mod drop_request;
 mod drop_stream;
 mod fields;
@@ -30,6 +34,7 @@ mod order_answer;
 mod order_request;
 mod order_stream;
 mod page_token;
+mod product_page;
 mod reflection;
 mod resume_token;
 mod seal;

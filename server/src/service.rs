@@ -1,8 +1,11 @@
 //! Use cases: one file per family. They own all branching, talk to traits, and know neither tonic nor a backend.
 
 pub mod accounts;
+pub mod catalog;
 mod claims;
 pub mod context;
+pub mod drop_embeds;
+pub mod drop_items;
 pub mod drop_watch;
 pub mod drops;
 pub mod error;
@@ -15,6 +18,8 @@ pub mod order_lists;
 pub mod order_payments;
 pub mod order_watch;
 pub mod orders;
+pub mod product_lists;
+pub mod product_update;
 mod refusals;
 pub mod requests;
 pub mod sessions;
@@ -24,6 +29,7 @@ pub mod violations;
 pub mod webhooks;
 
 pub use context::Context;
+pub use drop_embeds::DropEmbeds;
 pub use drop_watch::{DropWatch, DropWatches};
 pub use error::{Error, Violation};
 pub use follow_buckets::BucketRule;

@@ -38,6 +38,9 @@ pub enum Reason {
     TooManyAttempts,
     ResumeTokenExpired,
     SelfFollow,
+    ProductNotFound,
+    ProductArchived,
+    StaleEtag,
 }
 
 impl Reason {
@@ -79,6 +82,9 @@ impl Reason {
             Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
             Self::ResumeTokenExpired => "RESUME_TOKEN_EXPIRED",
             Self::SelfFollow => "SELF_FOLLOW",
+            Self::ProductNotFound => "PRODUCT_NOT_FOUND",
+            Self::ProductArchived => "PRODUCT_ARCHIVED",
+            Self::StaleEtag => "STALE_ETAG",
         }
     }
 }

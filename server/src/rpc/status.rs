@@ -35,7 +35,8 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::CreatorNotFound
         | Reason::DropNotFound
         | Reason::OrderNotFound
-        | Reason::ReceiptNotFound => Code::NotFound,
+        | Reason::ReceiptNotFound
+        | Reason::ProductNotFound => Code::NotFound,
         Reason::AlreadyCreator
         | Reason::SoldOut
         | Reason::DropNotOpen
@@ -50,7 +51,9 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::PaymentInProgress
         | Reason::HoldExpired
         | Reason::TooManyAttempts
-        | Reason::SelfFollow => Code::FailedPrecondition,
+        | Reason::SelfFollow
+        | Reason::ProductArchived => Code::FailedPrecondition,
+        Reason::StaleEtag => Code::Aborted,
         Reason::ResumeTokenExpired => Code::OutOfRange,
         Reason::RateLimited | Reason::Overloaded | Reason::TooLarge => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,
@@ -122,6 +125,7 @@ fn not_found(reason: Reason, resource_type: &'static str, name: String) -> Statu
         "creator" if name.parse::<AccountId>().is_err() => "handle",
         "creator" => "creatorId",
         "order" | "receipt" => "orderId",
+        "product" => "productId",
         _ => "dropId",
     };
     build(reason, message, vec![(key, name)], details)

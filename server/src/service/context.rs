@@ -8,7 +8,7 @@ use crate::{
     env::SharedEnv,
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
-    service::DropWatches,
+    service::{DropEmbeds, DropWatches},
     store::SharedStore,
 };
 
@@ -35,6 +35,8 @@ pub struct Context {
     pub follow_buckets: BucketRule,
     /// Announces changes of rows that no ledger holds.
     pub outbox: Outbox,
+    /// What stands beside drops.
+    pub drop_embeds: DropEmbeds,
     /// The drops that somebody watches.
     pub drop_watches: DropWatches,
 }

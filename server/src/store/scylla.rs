@@ -18,6 +18,7 @@ mod outbox;
 mod outcome;
 mod payments;
 mod processes;
+mod products;
 mod projections;
 mod requests;
 mod row;
@@ -45,6 +46,7 @@ pub struct ScyllaStore {
     sessions: lwt::Statements,
     requests: lwt::Statements,
     drops: drops::Statements,
+    products: products::Statements,
     orders: orders::Statements,
     projections: projections::Statements,
     payments: payments::Statements,
@@ -97,6 +99,7 @@ impl ScyllaStore {
             sessions: sessions::prepare(&db).await?,
             requests: requests::prepare(&db).await?,
             drops: drops::Statements::prepare(&db).await?,
+            products: products::Statements::prepare(&db).await?,
             orders: orders::Statements::prepare(&db).await?,
             projections: projections::Statements::prepare(&db).await?,
             payments: payments::Statements::prepare(&db).await?,

@@ -11,6 +11,7 @@
 
 mod accounts;
 mod bad_input;
+mod catalog;
 mod command_line;
 mod drops;
 mod errors;

@@ -7,6 +7,7 @@ mod drops;
 mod ends;
 mod follows;
 mod orders;
+mod products;
 mod refunds;
 mod rows;
 mod stage;
@@ -87,6 +88,7 @@ async fn every_order_ends_right_whenever_the_server_dies() {
     accounts::add(&mut scenarios);
     rows::add(&mut scenarios);
     follows::add(&mut scenarios);
+    products::add(&mut scenarios);
     let mut failed = Vec::new();
     while let Some(ended) = scenarios.running.join_next().await {
         match ended {

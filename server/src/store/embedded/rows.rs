@@ -38,13 +38,15 @@ pub(super) const ANNOUNCED: RowTable = RowTable::new("announced");
 pub(super) const JOBS: RowTable = RowTable::new("jobs");
 pub(super) const AUDIT_LOG: RowTable = RowTable::new("audit_log");
 pub(super) const DROPS_BY_CREATOR: RowTable = RowTable::new("drops_by_creator");
+pub(super) const PRODUCTS: RowTable = RowTable::new("products");
+pub(super) const PRODUCTS_BY_CREATOR: RowTable = RowTable::new("products_by_creator");
 pub(super) const FOLLOW_EDGES: RowTable = RowTable::new("follow_edges");
 pub(super) const FOLLOWERS: RowTable = RowTable::new("followers");
 pub(super) const FOLLOWING: RowTable = RowTable::new("following");
 pub(super) const FOLLOW_BUCKETS: RowTable = RowTable::new("follow_buckets");
 
 /// Every table, so that opening a store can make those it lacks.
-pub(super) const TABLES: [RowTable; 27] = [
+pub(super) const TABLES: [RowTable; 29] = [
     DROP_LEDGER,
     OPEN_LEDGERS,
     DROPS,
@@ -68,6 +70,8 @@ pub(super) const TABLES: [RowTable; 27] = [
     JOBS,
     AUDIT_LOG,
     DROPS_BY_CREATOR,
+    PRODUCTS,
+    PRODUCTS_BY_CREATOR,
     FOLLOW_EDGES,
     FOLLOWERS,
     FOLLOWING,

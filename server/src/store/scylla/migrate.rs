@@ -226,7 +226,10 @@ impl<E: FnMut(&Step)> Work<'_, E> {
         (self.each)(&step);
         if !self.wishes.is_dry {
             for statement in &step.statements {
-                schema::run(self.at, statement).await?;
+                // Of a run that was cut off.
+                if !schema::is_added(self.at, self.keyspace, statement).await? {
+                    schema::run(self.at, statement).await?;
+                }
             }
         }
         Ok(())

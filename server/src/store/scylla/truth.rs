@@ -24,6 +24,7 @@ use super::{
     lwt::Table,
     outbox,
     payments::{PAYMENT_ATTEMPTS, PAYMENT_EVENTS},
+    products::PRODUCTS,
     requests::{self, REQUEST_IDS},
     row::{self, FromRow, Row, Value, values},
     sessions::REFRESH_TOKENS,
@@ -32,8 +33,8 @@ use crate::{
     domain::{AccountId, DropId, OrderId, RequestId},
     store::{
         AccountStore as _, Append, AuditStore as _, DropStore as _, LedgerStore as _,
-        OutboxStore as _, PaymentStore as _, ProjectionStore as _, Put, Result, SessionStore as _,
-        StoreError, TruthStore,
+        OutboxStore as _, PaymentStore as _, ProductStore as _, ProjectionStore as _, Put, Result,
+        SessionStore as _, StoreError, TruthStore,
         outbox::Entity,
         truth::{Position, TruthPage, TruthRow, TruthTable},
     },
@@ -92,6 +93,7 @@ const fn layout(table: TruthTable) -> (Table, usize) {
         TruthTable::RefreshTokens => (REFRESH_TOKENS, 1),
         TruthTable::RequestIds => (REQUEST_IDS, 3),
         TruthTable::Drops => (DROPS, 1),
+        TruthTable::Products => (PRODUCTS, 1),
         TruthTable::FollowEdges => (FOLLOW_EDGES, 2),
         TruthTable::FollowBuckets => (FOLLOW_BUCKETS, 2),
         TruthTable::PaymentAttempts => (PAYMENT_ATTEMPTS, 1),
@@ -192,6 +194,7 @@ fn read_row(table: TruthTable, row: &Row<'_>) -> Result<TruthRow> {
             }
         }
         TruthTable::Drops => TruthRow::Drops(FromRow::from_row(row)?),
+        TruthTable::Products => TruthRow::Products(FromRow::from_row(row)?),
         TruthTable::FollowEdges => TruthRow::FollowEdges(FromRow::from_row(row)?),
         TruthTable::FollowBuckets => TruthRow::FollowBuckets(FromRow::from_row(row)?),
         TruthTable::PaymentAttempts => TruthRow::PaymentAttempts {
@@ -286,6 +289,7 @@ impl ScyllaStore {
             | TruthRow::RefreshTokens(_)
             | TruthRow::RequestIds { .. }
             | TruthRow::Drops(_)
+            | TruthRow::Products(_)
             | TruthRow::FollowEdges(_)
             | TruthRow::FollowBuckets(_)
             | TruthRow::PaymentAttempts { .. }
@@ -416,6 +420,10 @@ impl TruthStore for ScyllaStore {
             TruthRow::Drops(drop) => {
                 let put = self.insert_drop(drop).await?;
                 outcome(put, drop, TruthRow::Drops)
+            }
+            TruthRow::Products(product) => {
+                let put = self.insert_product(product).await?;
+                outcome(put, product, TruthRow::Products)
             }
             TruthRow::FollowEdges(edge) => {
                 let put = self.put_edge(edge).await?;
