@@ -226,10 +226,7 @@ impl<E: FnMut(&Step)> Work<'_, E> {
         (self.each)(&step);
         if !self.wishes.is_dry {
             for statement in &step.statements {
-                // Of a run that was cut off.
-                if !schema::is_added(self.at, self.keyspace, statement).await? {
-                    schema::run(self.at, statement).await?;
-                }
+                schema::run_again(self.at, self.keyspace, statement).await?;
             }
         }
         Ok(())

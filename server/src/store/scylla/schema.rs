@@ -286,8 +286,19 @@ impl Found {
     }
 }
 
-/// Whether a statement that adds a column was run before: of those a database makes an error.
-pub(super) async fn is_added(at: &Connected, keyspace: &str, cql: &str) -> Result<bool> {
+/// Runs a statement of the schema that may have been run before, by a run that was cut off or by a repeat of the driver's: of a column
+/// that is there a database makes an error.
+pub(super) async fn run_again(at: &Connected, keyspace: &str, cql: &str) -> Result<()> {
+    let is_added = is_added(at, keyspace, cql).await?;
+    let done = if is_added { Ok(()) } else { run(at, cql).await };
+    match done {
+        Err(error) if !self::is_added(at, keyspace, cql).await? => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a statement adds a column that is there.
+async fn is_added(at: &Connected, keyspace: &str, cql: &str) -> Result<bool> {
     let Some((table, column)) = added_column(cql) else {
         return Ok(false);
     };

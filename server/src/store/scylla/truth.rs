@@ -44,7 +44,7 @@ use crate::{
 const RANGES: u8 = 64;
 /// Rows read at once: drops may have 100 items each.
 const PAGE_MAX: usize = 250;
-/// Records read at once: 4 MiB of the largest.
+/// Records or products read at once: some MiB of the largest.
 const RECORDS_MAX: usize = 64;
 /// Tries of an append whose outcome is unknown; another one, of the same bytes, tells what became of the first.
 const APPENDS_MAX: u32 = 3;
@@ -309,11 +309,8 @@ impl TruthStore for ScyllaStore {
     ) -> Result<TruthPage> {
         let (range, state) = decode(after);
         let (start, end) = tokens(range);
-        let most = if table == TruthTable::DropLedger {
-            RECORDS_MAX
-        } else {
-            PAGE_MAX
-        };
+        let is_large = matches!(table, TruthTable::DropLedger | TruthTable::Products);
+        let most = if is_large { RECORDS_MAX } else { PAGE_MAX };
         let Some(scan) = self.truth().await?.scans.get(&table) else {
             let what = format!("{} can't be scanned", table.name());
             return Err(StoreError::Determinate(what));

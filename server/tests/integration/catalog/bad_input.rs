@@ -39,7 +39,7 @@ async fn all_violations_of_a_new_product_come_at_once() {
         ..Default::default()
     };
     let wrong = v1::CreateProductRequest {
-        request_id: String::new(),
+        request_id: "x".into(),
         title: "a\u{7}b".into(),
         description: "x".repeat(5_001),
         tags: vec!["ok".into(), "  ".into(), "x".repeat(41)],
