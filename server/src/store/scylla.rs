@@ -46,7 +46,8 @@ pub struct ScyllaStore {
     sessions: lwt::Statements,
     requests: lwt::Statements,
     drops: drops::Statements,
-    products: products::Statements,
+    // Apart: callers carry a store that was opened through futures.
+    products: Box<products::Statements>,
     orders: orders::Statements,
     projections: projections::Statements,
     payments: payments::Statements,
@@ -99,7 +100,7 @@ impl ScyllaStore {
             sessions: sessions::prepare(&db).await?,
             requests: requests::prepare(&db).await?,
             drops: drops::Statements::prepare(&db).await?,
-            products: products::Statements::prepare(&db).await?,
+            products: Box::new(products::Statements::prepare(&db).await?),
             orders: orders::Statements::prepare(&db).await?,
             projections: projections::Statements::prepare(&db).await?,
             payments: payments::Statements::prepare(&db).await?,
