@@ -4,8 +4,8 @@ use std::future::Future;
 
 use livedrop_proto::v1::{
     self, account_service_client::AccountServiceClient, auth_service_client::AuthServiceClient,
-    drop_service_client::DropServiceClient, follow_service_client::FollowServiceClient,
-    order_service_client::OrderServiceClient,
+    catalog_service_client::CatalogServiceClient, drop_service_client::DropServiceClient,
+    follow_service_client::FollowServiceClient, order_service_client::OrderServiceClient,
 };
 use tonic::{Request, Response, Status, transport::Channel};
 
@@ -70,6 +70,11 @@ calls! {
     AccountServiceClient: update_me(UpdateMeRequest) -> UpdateMeResponse, SignedIn;
     AccountServiceClient: delete_account(DeleteAccountRequest) -> DeleteAccountResponse, SignedIn;
     AccountServiceClient: update_creator(UpdateCreatorRequest) -> UpdateCreatorResponse, SignedIn;
+    CatalogServiceClient: create_product(CreateProductRequest) -> CreateProductResponse, SignedIn, request_id: String;
+    CatalogServiceClient: update_product(UpdateProductRequest) -> UpdateProductResponse, SignedIn;
+    CatalogServiceClient: get_product(GetProductRequest) -> GetProductResponse, Public;
+    CatalogServiceClient: list_products(ListProductsRequest) -> ListProductsResponse, Public;
+    CatalogServiceClient: archive_product(ArchiveProductRequest) -> ArchiveProductResponse, SignedIn;
     DropServiceClient: schedule_drop(ScheduleDropRequest) -> ScheduleDropResponse, SignedIn, request_id: String;
     DropServiceClient: cancel_drop(CancelDropRequest) -> CancelDropResponse, SignedIn, request_id: String;
     DropServiceClient: end_drop(EndDropRequest) -> EndDropResponse, SignedIn;

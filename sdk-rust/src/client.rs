@@ -17,6 +17,7 @@ mod account;
 mod auth;
 mod builder;
 mod buy;
+mod catalog;
 mod drop_watch;
 mod drops;
 mod follows;
@@ -104,6 +105,12 @@ impl Client {
     #[must_use]
     pub fn raw_accounts(&self) -> v1::account_service_client::AccountServiceClient<Channel> {
         v1::account_service_client::AccountServiceClient::new(self.channel())
+    }
+
+    /// The generated client of the catalog service.
+    #[must_use]
+    pub fn raw_catalog(&self) -> v1::catalog_service_client::CatalogServiceClient<Channel> {
+        v1::catalog_service_client::CatalogServiceClient::new(self.channel())
     }
 
     /// The generated client of the drop service.

@@ -6,10 +6,11 @@ pub mod id;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod product;
 pub mod reason;
 pub mod text;
 pub mod time;
 
-pub use id::{AccountId, DropId, ItemId, OrderId, ProcessId, RequestId};
+pub use id::{AccountId, DropId, ItemId, OrderId, ProcessId, ProductId, RequestId, VariantId};
 pub use money::{Currency, Money};
 pub use time::Timestamp;

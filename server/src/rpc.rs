@@ -6,6 +6,7 @@
 pub mod account_service;
 pub mod auth_service;
 pub mod call;
+pub mod catalog_service;
 pub mod drop_service;
 pub mod follow_service;
 pub mod health;
@@ -19,7 +20,10 @@ pub mod status;
 
 mod account_answer;
 mod account_request;
+mod catalog_answer;
+mod catalog_request;
 mod drop_answer;
+mod drop_embeds;
 mod drop_request;
 mod drop_stream;
 mod field_mask;
@@ -33,6 +37,7 @@ mod order_answer;
 mod order_request;
 mod order_stream;
 mod page_token;
+mod product_page;
 mod reflection;
 mod resume_token;
 mod seal;

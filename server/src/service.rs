@@ -1,9 +1,12 @@
 //! Use cases: one file per family. They own all branching, talk to traits, and know neither tonic nor a backend.
 
 pub mod accounts;
+pub mod catalog;
 mod claims;
 pub mod context;
 pub mod delete_account;
+pub mod drop_embeds;
+pub mod drop_items;
 pub mod drop_watch;
 pub mod drops;
 pub mod error;
@@ -18,6 +21,8 @@ pub mod order_payments;
 pub mod order_watch;
 pub mod orders;
 pub mod profile;
+pub mod product_lists;
+pub mod product_update;
 mod refusals;
 pub mod requests;
 pub mod sessions;
@@ -27,6 +32,7 @@ pub mod violations;
 pub mod webhooks;
 
 pub use context::Context;
+pub use drop_embeds::DropEmbeds;
 pub use drop_watch::{DropWatch, DropWatches};
 pub use error::{Error, Violation};
 pub use follow_buckets::BucketRule;

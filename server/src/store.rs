@@ -17,6 +17,7 @@ pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod processes;
+pub mod products;
 pub mod projections;
 pub mod requests;
 pub mod scylla;
@@ -37,6 +38,7 @@ pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::PaymentStore;
 pub use processes::ProcessStore;
+pub use products::ProductStore;
 pub use projections::ProjectionStore;
 pub use requests::RequestStore;
 pub use sessions::SessionStore;
@@ -109,6 +111,7 @@ impl<K> PageRequest<K> {
 pub trait Store:
     LedgerStore
     + DropStore
+    + ProductStore
     + AccountStore
     + FollowStore
     + SessionStore
@@ -127,6 +130,7 @@ pub trait Store:
 impl<S> Store for S where
     S: LedgerStore
         + DropStore
+        + ProductStore
         + AccountStore
         + FollowStore
         + SessionStore

@@ -161,7 +161,7 @@ pub(crate) async fn drop(
             amount_minor: offer.price(number),
         }),
         stock: *stock,
-        limit_per_buyer: 0,
+        ..ScheduleDropItem::default()
     };
     let lead = match options.store {
         StoreKind::Embedded => LEAD,

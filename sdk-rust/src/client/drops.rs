@@ -12,7 +12,7 @@ impl Client {
     /// Makes a drop.
     ///
     /// # Errors
-    /// `NOT_CREATOR`, `REQUEST_ID_REUSED`, or a general one.
+    /// `NOT_CREATOR`, `REQUEST_ID_REUSED`, `PRODUCT_NOT_FOUND`, `NOT_OWNER`, `PRODUCT_ARCHIVED`, or a general one.
     pub async fn schedule_drop(
         &self,
         request: v1::ScheduleDropRequest,

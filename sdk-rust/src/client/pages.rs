@@ -49,6 +49,7 @@ lists! {
     ListLedgerRecordsRequest: records of LedgerRecord;
     ListFollowersRequest: followers of Follower;
     ListFollowingRequest: following of FollowedCreator;
+    ListProductsRequest: products of Product;
 }
 
 type Page<T> = Result<(Vec<T>, String), Error>;

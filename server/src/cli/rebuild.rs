@@ -51,8 +51,8 @@ pub(super) fn report(done: &Rebuilt, consumers: &Consumers) -> Result<(), Error>
 
 pub(super) fn so_far(done: &Rebuilt) -> String {
     format!(
-        "{} drops, {} ledgers, {} records, {} orders, {} follows",
-        done.drops, done.ledgers, done.records, done.orders, done.follows
+        "{} drops, {} ledgers, {} records, {} orders, {} follows, {} products",
+        done.drops, done.ledgers, done.records, done.orders, done.follows, done.products
     )
 }
 
@@ -67,6 +67,7 @@ fn summary(done: &Rebuilt, consumers: &Consumers) -> String {
         ("drop_status", done.ledgers),
         ("followers", done.follows),
         ("following", done.follows),
+        ("products_by_creator", done.products),
         ("ledger_checkpoints", done.ledgers * consumers.len() as u64),
     ];
     let rows = tables

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Currency, DropId, ItemId, Timestamp};
+use super::{AccountId, Currency, DropId, ItemId, Timestamp, product::ItemProduct};
 
 /// From here on before `opens_at` the terms are frozen and the ledger rules.
 pub const FREEZE_AHEAD: Duration = Duration::from_secs(600);
@@ -22,6 +22,9 @@ pub struct Item {
     pub unit_price_minor: i64,
     /// Most units of this item that one buyer may hold and own; 0 = no limit.
     pub limit_per_buyer: i32,
+    /// The variant that it is, if it is one. The ledger does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ItemProduct>,
 }
 
 /// A drop's row: the truth until the terms are frozen; afterwards the ledger is.

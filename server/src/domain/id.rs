@@ -102,6 +102,10 @@ ids! {
     RequestId
     /// One run of one server process.
     ProcessId
+    /// A product.
+    ProductId
+    /// One of a product's variants.
+    VariantId
 }
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub enum Reason {
     SelfFollow,
     AccountInUse,
     WrongPassword,
+    ProductNotFound,
+    ProductArchived,
+    StaleEtag,
 }
 
 impl Reason {
@@ -83,6 +86,9 @@ impl Reason {
             Self::SelfFollow => "SELF_FOLLOW",
             Self::AccountInUse => "ACCOUNT_IN_USE",
             Self::WrongPassword => "WRONG_PASSWORD",
+            Self::ProductNotFound => "PRODUCT_NOT_FOUND",
+            Self::ProductArchived => "PRODUCT_ARCHIVED",
+            Self::StaleEtag => "STALE_ETAG",
         }
     }
 }

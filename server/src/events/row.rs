@@ -5,7 +5,11 @@ use uuid::Uuid;
 
 use super::{Event, Payload, money, time};
 use crate::{
-    domain::{Timestamp, drop::Drop},
+    domain::{
+        Timestamp,
+        drop::Drop,
+        product::{Product, ProductStatus},
+    },
     store::accounts::{Account, Creator},
 };
 
@@ -18,6 +22,8 @@ pub enum Row {
     Creator(Creator),
     /// Of `drops`.
     Drop(Drop),
+    /// Of `products`.
+    Product(Product),
 }
 
 impl Row {
@@ -28,6 +34,7 @@ impl Row {
             Self::Account(account) => account.op_id,
             Self::Creator(creator) => creator.op_id,
             Self::Drop(drop) => drop.op_id,
+            Self::Product(product) => product.op_id,
         }
     }
 
@@ -38,6 +45,7 @@ impl Row {
             Self::Account(account) => account.version,
             Self::Creator(creator) => creator.version,
             Self::Drop(drop) => drop.public_version(),
+            Self::Product(product) => product.version,
         }
     }
 }
@@ -50,6 +58,7 @@ pub fn of_row(row: &Row, announced: i64) -> Vec<Event> {
         Row::Account(account) => of_account(account, announced),
         Row::Creator(creator) => of_creator(creator, announced),
         Row::Drop(drop) => of_drop(drop, announced),
+        Row::Product(product) => of_product(product, announced),
     }
 }
 
@@ -164,6 +173,44 @@ fn announced_drop(drop: &Drop) -> pb::AnnouncedDrop {
     }
 }
 
+fn of_product(product: &Product, announced: i64) -> Vec<Event> {
+    let (id, version) = (product.product_id.uuid(), product.version);
+    let [product_id, creator_id] = [id, product.creator_id.uuid()].map(|id| id.to_string());
+    let mut events = Vec::new();
+    if announced < 1 {
+        let payload = Payload::ProductCreated(pb::ProductCreated {
+            product_id: product_id.clone(),
+            creator_id: creator_id.clone(),
+            product: Some(announced_product(product)),
+        });
+        events.push(event("product", id, 1, product.created_at, payload));
+    }
+    if announced.max(1) < version {
+        let payload = match product.status {
+            ProductStatus::Active => Payload::ProductChanged(pb::ProductChanged {
+                product_id,
+                creator_id,
+                product: Some(announced_product(product)),
+            }),
+            ProductStatus::Archived => Payload::ProductArchived(pb::ProductArchived {
+                product_id,
+                creator_id,
+            }),
+        };
+        events.push(event("product", id, version, product.updated_at, payload));
+    }
+    events
+}
+
+fn announced_product(product: &Product) -> pb::AnnouncedProduct {
+    pb::AnnouncedProduct {
+        title: product.title.clone(),
+        description: product.description.clone(),
+        tags: product.tags.clone(),
+        price: money(product.currency, product.price_minor),
+    }
+}
+
 fn event(kind: &str, id: Uuid, version: i64, at: Timestamp, payload: Payload) -> Event {
     Event {
         event_id: format!("{kind}/{id}/{version}"),
@@ -262,6 +309,29 @@ mod tests {
             ..creator
         };
         assert!(of_row(&Row::Creator(gone), 2).is_empty());
+    }
+
+    #[test]
+    fn a_product_tells_what_was_not_told() {
+        let mut product = crate::store::conformance::samples::product();
+        let told = |product: &Product, announced| {
+            let kind = |event: Event| match event.payload {
+                Some(Payload::ProductCreated(_)) => "created",
+                Some(Payload::ProductChanged(_)) => "changed",
+                Some(Payload::ProductArchived(_)) => "archived",
+                other => panic!("{other:?}"),
+            };
+            let events = of_row(&Row::Product(product.clone()), announced);
+            events.into_iter().map(kind).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&product, 0), ["created"]);
+        assert!(told(&product, 1).is_empty());
+        product.version = 3;
+        assert_eq!(told(&product, 0), ["created", "changed"]);
+        assert_eq!(told(&product, 2), ["changed"]);
+        product.status = ProductStatus::Archived;
+        assert_eq!(told(&product, 2), ["archived"]);
+        assert!(told(&product, 3).is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    domain::{AccountId, DropId, drop::Drop},
+    domain::{AccountId, DropId, ProductId, drop::Drop, product::Product},
     env::SharedEnv,
     events::{self, EventSink as _, Row, SinkError, Sinks},
     store::{
@@ -151,6 +151,7 @@ impl Outbox {
             match &row {
                 Row::Account(_) | Row::Creator(_) => {}
                 Row::Drop(drop) => list_drop(&**store, drop).await?,
+                Row::Product(product) => list_product(&**store, product).await?,
             }
             self.publish(&events::of_row(&row, announced)).await?;
             store.put_announced(entity, version).await?;
@@ -170,6 +171,10 @@ impl Outbox {
                 creator.map(Row::Creator)
             }
             EntityKind::Drop => store.get_drop(DropId::new(id)).await?.map(Row::Drop),
+            EntityKind::Product => {
+                let product = store.get_product(ProductId::new(id)).await?;
+                product.map(Row::Product)
+            }
             // Nothing is told of it.
             EntityKind::FollowEdge(_) => None,
         })
@@ -201,6 +206,14 @@ pub(super) async fn list_drop(store: &dyn Store, drop: &Drop) -> Result<(), Stor
     )
     .await?;
     Ok(())
+}
+
+/// Writes the list that a product is in.
+pub(super) async fn list_product(store: &dyn Store, product: &Product) -> Result<(), StoreError> {
+    let (created_at, product_id) = (product.created_at, product.product_id);
+    store
+        .put_creator_product(product.creator_id, created_at, product_id)
+        .await
 }
 
 /// An intent that was put: the change may begin. If it is dropped, as when the caller goes away, the relay finishes what came of it.

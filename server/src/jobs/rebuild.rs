@@ -1,4 +1,4 @@
-//! Making all derived rows anew: the lists of drops from their rows, those of follows from the edges; order rows, their lists and drop
+//! Making all derived rows anew: the lists of drops and products from their rows, those of follows from the edges; order rows, their lists and drop
 //! statuses from the ledgers, by the same consumers that follow them while they are written. Events are not told again.
 
 #[cfg(test)]
@@ -24,8 +24,8 @@ const PAGE: usize = 100;
 const AT_ONCE: usize = 8;
 /// Edges read at a time.
 const EDGES_PAGE: usize = 250;
-/// Edges listed at once: all of a page share few commits.
-const EDGES_AT_ONCE: usize = 64;
+/// Edges or products listed at once: all of a page share few commits.
+const LISTED_AT_ONCE: usize = 64;
 
 /// What a rebuild has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Rebuilt {
     pub orders: u64,
     /// Follows listed anew.
     pub follows: u64,
+    /// Products listed anew.
+    pub products: u64,
     /// Ledgers that are wrong, and how: they are projected up to there.
     pub wrong: Vec<(DropId, String)>,
 }
@@ -92,6 +94,11 @@ pub async fn rebuild(
         each(&done);
     })
     .await?;
+    list_products(store, |products| {
+        done.products += products;
+        each(&done);
+    })
+    .await?;
     done.wrong.sort_unstable();
     note(Work::Rebuild.finish(env, store).await?)?;
     Ok(done)
@@ -120,7 +127,32 @@ async fn list_follows(store: &SharedStore, mut each: impl FnMut(u64)) -> Result<
         let edges: Vec<_> = edges.collect();
         let listed = edges.len() as u64;
         stream::iter(edges.into_iter().map(Ok))
-            .try_for_each_concurrent(EDGES_AT_ONCE, |edge| store.put_follow_rows(edge))
+            .try_for_each_concurrent(LISTED_AT_ONCE, |edge| store.put_follow_rows(edge))
+            .await?;
+        each(listed);
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Lists all products, telling how many more there are.
+async fn list_products(store: &SharedStore, mut each: impl FnMut(u64)) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let table = TruthTable::Products;
+        let page = store.scan_truth(table, after.as_ref(), PAGE).await?;
+        let products = page.rows.iter().filter_map(|row| {
+            let TruthRow::Products(product) = row else {
+                return None;
+            };
+            Some(product)
+        });
+        let products: Vec<_> = products.collect();
+        let listed = products.len() as u64;
+        stream::iter(products.into_iter().map(Ok))
+            .try_for_each_concurrent(LISTED_AT_ONCE, |it| outbox::list_product(&**store, it))
             .await?;
         each(listed);
         after = page.next;
@@ -167,6 +199,7 @@ impl Rebuilt {
         self.records += other.records;
         self.orders += other.orders;
         self.follows += other.follows;
+        self.products += other.products;
         self.wrong.extend(other.wrong);
     }
 }

@@ -48,6 +48,7 @@ fn is_moved(row: &TruthRow, consumers: &Consumers) -> bool {
         | TruthRow::RefreshTokens(_)
         | TruthRow::RequestIds { .. }
         | TruthRow::Drops(_)
+        | TruthRow::Products(_)
         | TruthRow::FollowEdges(_)
         | TruthRow::FollowBuckets(_)
         | TruthRow::PaymentAttempts { .. }

@@ -167,6 +167,7 @@ pub(crate) fn row(n: u128, terms: &Terms) -> Drop {
         stock: it.stock,
         unit_price_minor: it.unit_price_minor,
         limit_per_buyer: it.limit_per_buyer,
+        product: None,
     };
     Drop {
         drop_id: drop_id(n),

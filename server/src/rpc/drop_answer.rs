@@ -40,6 +40,9 @@ pub(super) fn drop(details: &DropDetails) -> v1::Drop {
         etag: drop.version.to_string(),
         frozen: drop.is_frozen(),
         seq: ledger.map_or(0, |view| i64::try_from(view.seq).unwrap_or(i64::MAX)),
+        // `drop_embeds` fills them in.
+        creator: None,
+        products: Vec::new(),
     }
 }
 
@@ -148,11 +151,18 @@ fn item(details: &DropDetails, item: &Item) -> v1::DropItem {
             ..v1::ItemStock::default()
         },
     };
+    let product = item.product;
     v1::DropItem {
         item_id: item.item_id.to_string(),
         title: item.title.clone(),
         unit_price: Some(to_money(details.drop.currency, item.unit_price_minor)),
         limit_per_buyer: item.limit_per_buyer,
         stock: Some(stock),
+        product_id: product
+            .map(|it| it.product_id.to_string())
+            .unwrap_or_default(),
+        variant_id: product
+            .map(|it| it.variant_id.to_string())
+            .unwrap_or_default(),
     }
 }

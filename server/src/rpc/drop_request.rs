@@ -7,7 +7,7 @@ use livedrop_proto::v1;
 use super::{fields, resume_token::DropResume};
 use crate::{
     auth::Keys,
-    domain::{Currency, DropId, ItemId, RequestId, Timestamp},
+    domain::{Currency, DropId, ItemId, RequestId, Timestamp, product::ItemProduct},
     service::{
         Error,
         drop_watch::Seen,
@@ -85,11 +85,11 @@ pub(super) fn schedule(
         .ok_or_else(|| found.into())
 }
 
-/// Reads the items and the one currency of their prices.
+/// Reads the items and the one currency of the prices that are given. What a product says is not known here.
 fn items(
     items: Vec<v1::ScheduleDropItem>,
     found: &mut Violations,
-) -> Option<(Currency, Vec<ScheduleItem>)> {
+) -> Option<(Option<Currency>, Vec<ScheduleItem>)> {
     if !ITEMS.contains(&items.len()) {
         found.note("items", "must have 1 to 100 items");
         return None;
@@ -98,7 +98,14 @@ fn items(
     let mut read = Vec::with_capacity(items.len());
     for (i, item) in items.into_iter().enumerate() {
         let field = |name: &str| format!("items[{i}].{name}");
-        let title = found.check(field("title"), fields::text(item.title, TITLE_CHARS, false));
+        let product = product((&item.product_id, &item.variant_id), &field, found);
+        let has_product = !item.product_id.is_empty() || !item.variant_id.is_empty();
+        let title = if has_product && item.title.is_empty() {
+            Some(None)
+        } else {
+            let title = fields::text(item.title, TITLE_CHARS, false);
+            found.check(field("title"), title).map(Some)
+        };
         let stock = found.check(field("stock"), fields::number(item.stock, STOCK));
         let limit = found.check(
             field("limit_per_buyer"),
@@ -108,6 +115,7 @@ fn items(
             .unit_price
             .map(|price| fields::money(&price, PRICE_MINOR))
         {
+            None if has_product => Some(None),
             None => {
                 found.note(&field("unit_price"), "must be given");
                 None
@@ -123,20 +131,38 @@ fn items(
                 );
                 None
             }
-            Some(Ok(price)) => Some(price.amount_minor),
+            Some(Ok(price)) => Some(Some(price.amount_minor)),
         };
-        if let (Some(title), Some(stock), Some(limit_per_buyer), Some(unit_price_minor)) =
-            (title, stock, limit, price)
-        {
-            read.push(ScheduleItem {
-                title,
-                stock,
-                unit_price_minor,
-                limit_per_buyer,
-            });
-        }
+        let item = (|| {
+            Some(ScheduleItem {
+                title: title?,
+                stock: stock?,
+                unit_price_minor: price?,
+                limit_per_buyer: limit?,
+                product: product?,
+            })
+        })();
+        read.extend(item);
     }
-    Some((currency?, read))
+    Some((currency, read))
+}
+
+/// Reads which variant an item is: both ids, or none.
+fn product(
+    (product_id, variant_id): (&str, &str),
+    field: &impl Fn(&str) -> String,
+    found: &mut Violations,
+) -> Option<Option<ItemProduct>> {
+    if product_id.is_empty() && variant_id.is_empty() {
+        return Some(None);
+    }
+    let product_id = found.check(field("product_id"), fields::id(product_id));
+    let variant_id = found.check(field("variant_id"), fields::id(variant_id));
+    let product = |(product_id, variant_id)| ItemProduct {
+        product_id,
+        variant_id,
+    };
+    product_id.zip(variant_id).map(product).map(Some)
 }
 
 /// Reads the ids of `CancelDrop`.

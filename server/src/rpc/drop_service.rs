@@ -7,7 +7,7 @@ use livedrop_proto::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    caller, drop_answer, drop_request, drop_stream, ledger_answer, page_token,
+    caller, drop_embeds, drop_request, drop_stream, ledger_answer, page_token,
     stream::{Frames, Streams},
     time_left,
 };
@@ -32,7 +32,7 @@ impl DropService for DropRpc {
         let wish = drop_request::schedule(request.into_inner(), self.ctx.env.now())?;
         let details = drops::schedule(&self.ctx, caller.account_id, wish, left).await?;
         Ok(Response::new(v1::ScheduleDropResponse {
-            drop: Some(drop_answer::drop(&details)),
+            drop: Some(drop_embeds::whole(&self.ctx, &details).await),
         }))
     }
 
@@ -45,7 +45,7 @@ impl DropService for DropRpc {
         let details =
             drops::cancel(&self.ctx, caller.account_id, request_id, drop_id, left).await?;
         Ok(Response::new(v1::CancelDropResponse {
-            drop: Some(drop_answer::drop(&details)),
+            drop: Some(drop_embeds::whole(&self.ctx, &details).await),
         }))
     }
 
@@ -57,7 +57,7 @@ impl DropService for DropRpc {
         let drop_id = drop_request::drop_id(&request.get_ref().drop_id)?;
         let details = drops::end(&self.ctx, caller.account_id, drop_id, left).await?;
         Ok(Response::new(v1::EndDropResponse {
-            drop: Some(drop_answer::drop(&details)),
+            drop: Some(drop_embeds::whole(&self.ctx, &details).await),
         }))
     }
 
@@ -77,7 +77,7 @@ impl DropService for DropRpc {
         )
         .await?;
         Ok(Response::new(v1::RestockDropResponse {
-            drop: Some(drop_answer::drop(&details)),
+            drop: Some(drop_embeds::whole(&self.ctx, &details).await),
         }))
     }
 
@@ -88,7 +88,7 @@ impl DropService for DropRpc {
         let drop_id = drop_request::drop_id(&request.get_ref().drop_id)?;
         let details = drops::get(&self.ctx, drop_id, time_left(&request)).await?;
         Ok(Response::new(v1::GetDropResponse {
-            drop: Some(drop_answer::drop(&details)),
+            drop: Some(drop_embeds::whole(&self.ctx, &details).await),
         }))
     }
 

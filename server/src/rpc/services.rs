@@ -2,14 +2,14 @@
 
 use livedrop_proto::v1::{
     account_service_server::AccountServiceServer, auth_service_server::AuthServiceServer,
-    drop_service_server::DropServiceServer, follow_service_server::FollowServiceServer,
-    order_service_server::OrderServiceServer,
+    catalog_service_server::CatalogServiceServer, drop_service_server::DropServiceServer,
+    follow_service_server::FollowServiceServer, order_service_server::OrderServiceServer,
 };
 use tonic::service::{Routes, RoutesBuilder};
 
 use super::{
-    Limits, account_service::AccountRpc, auth_service::AuthRpc, drop_service::DropRpc,
-    follow_service::FollowRpc, order_service::OrderRpc, stream::Streams,
+    Limits, account_service::AccountRpc, auth_service::AuthRpc, catalog_service::CatalogRpc,
+    drop_service::DropRpc, follow_service::FollowRpc, order_service::OrderRpc, stream::Streams,
 };
 use crate::{service::Context, sized};
 
@@ -21,6 +21,7 @@ pub fn services(ctx: &Context, limits: &Limits) -> Routes {
     let ctx = || ctx.clone();
     routes.add_service(sized!(AuthServiceServer::new(AuthRpc { ctx: ctx() })));
     routes.add_service(sized!(AccountServiceServer::new(AccountRpc { ctx: ctx() })));
+    routes.add_service(sized!(CatalogServiceServer::new(CatalogRpc { ctx: ctx() })));
     routes.add_service(sized!(DropServiceServer::new(DropRpc {
         ctx: ctx(),
         streams: streams.clone(),

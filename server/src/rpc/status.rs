@@ -35,7 +35,8 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::CreatorNotFound
         | Reason::DropNotFound
         | Reason::OrderNotFound
-        | Reason::ReceiptNotFound => Code::NotFound,
+        | Reason::ReceiptNotFound
+        | Reason::ProductNotFound => Code::NotFound,
         Reason::AlreadyCreator
         | Reason::SoldOut
         | Reason::DropNotOpen
@@ -51,7 +52,9 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::HoldExpired
         | Reason::TooManyAttempts
         | Reason::SelfFollow
-        | Reason::AccountInUse => Code::FailedPrecondition,
+        | Reason::AccountInUse
+        | Reason::ProductArchived => Code::FailedPrecondition,
+        Reason::StaleEtag => Code::Aborted,
         Reason::ResumeTokenExpired => Code::OutOfRange,
         Reason::RateLimited | Reason::Overloaded | Reason::TooLarge => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,
@@ -123,6 +126,7 @@ fn not_found(reason: Reason, resource_type: &'static str, name: String) -> Statu
         "creator" if name.parse::<AccountId>().is_err() => "handle",
         "creator" => "creatorId",
         "order" | "receipt" => "orderId",
+        "product" => "productId",
         _ => "dropId",
     };
     build(reason, message, vec![(key, name)], details)

@@ -9,7 +9,7 @@ use crate::{
     env::SharedEnv,
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
-    service::DropWatches,
+    service::{DropEmbeds, DropWatches},
     store::{
         Result, SharedStore,
         accounts::{Account, Creator},
@@ -39,6 +39,8 @@ pub struct Context {
     pub follow_buckets: BucketRule,
     /// Announces changes of rows that no ledger holds.
     pub outbox: Outbox,
+    /// What stands beside drops.
+    pub drop_embeds: DropEmbeds,
     /// The drops that somebody watches.
     pub drop_watches: DropWatches,
     /// How many follow each creator.

@@ -2,12 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Context, Error, Result, Violation, refusals, requests, requests::Fingerprint};
+pub use super::drop_items::ScheduleItem;
+use super::{
+    Context, Error, Result, Violation,
+    drop_items::{self, Offer},
+    refusals, requests,
+    requests::Fingerprint,
+};
 use crate::{
     domain::{
-        AccountId, Currency, DropId, ItemId, RequestId, Timestamp,
-        drop::{Drop, Item},
-        reason::Reason,
+        AccountId, Currency, DropId, ItemId, RequestId, Timestamp, drop::Drop, reason::Reason,
     },
     ledger::{Answer, Call, Command, DropView, LedgerError, Method},
     store::{
@@ -34,8 +38,8 @@ pub struct ScheduleDrop {
     pub title: String,
     /// What people read below the title.
     pub description: String,
-    /// Currency of all prices.
-    pub currency: Currency,
+    /// Currency of the prices that are given; `None` if none is.
+    pub currency: Option<Currency>,
     /// 1 to 100 items; ids are given when the drop is made.
     pub items: Vec<ScheduleItem>,
     /// Most units per buyer; 0 = no limit.
@@ -50,40 +54,19 @@ pub struct ScheduleDrop {
     pub low_stock_threshold: i64,
 }
 
-/// An item of a drop to be made.
-#[derive(Debug, Clone)]
-pub struct ScheduleItem {
-    /// What buyers read.
-    pub title: String,
-    /// Units offered.
-    pub stock: i64,
-    /// Price of a unit, in minor units.
-    pub unit_price_minor: i64,
-    /// Most units per buyer; 0 = no limit.
-    pub limit_per_buyer: i32,
-}
-
 impl ScheduleDrop {
     fn fingerprint(&self) -> [u8; 32] {
-        let items = i64::try_from(self.items.len()).unwrap_or(i64::MAX);
-        let mut print = Fingerprint::new("ScheduleDrop")
+        let currency = self.currency.as_ref().map(Currency::as_str);
+        let print = Fingerprint::new("ScheduleDrop")
             .text(&self.title)
             .text(&self.description)
-            .text(self.currency.as_str())
+            .text(currency.unwrap_or_default())
             .number(i64::from(self.limit_per_buyer))
             .number(self.opens_at.map_or(0, Timestamp::micros))
             .number(self.ends_at.micros())
             .number(i64::try_from(self.hold.as_micros()).unwrap_or(i64::MAX))
-            .number(self.low_stock_threshold)
-            .number(items);
-        for item in &self.items {
-            print = print
-                .text(&item.title)
-                .number(item.stock)
-                .number(item.unit_price_minor)
-                .number(i64::from(item.limit_per_buyer));
-        }
-        print.finish()
+            .number(self.low_stock_threshold);
+        drop_items::print(print, &self.items).finish()
     }
 
     fn into_row(
@@ -92,15 +75,8 @@ impl ScheduleDrop {
         creator_id: AccountId,
         op_id: uuid::Uuid,
         now: Timestamp,
+        offer: Offer,
     ) -> Drop {
-        // Item ids follow from the drop's, so that a repeat of the call makes the same row.
-        let item = |(i, item): (usize, ScheduleItem)| Item {
-            item_id: item_id(drop_id, i),
-            title: item.title,
-            stock: item.stock,
-            unit_price_minor: item.unit_price_minor,
-            limit_per_buyer: item.limit_per_buyer,
-        };
         Drop {
             drop_id,
             creator_id,
@@ -108,8 +84,8 @@ impl ScheduleDrop {
             op_id,
             title: self.title,
             description: self.description,
-            currency: self.currency,
-            items: self.items.into_iter().enumerate().map(item).collect(),
+            currency: offer.currency,
+            items: offer.into_items(drop_id),
             limit_per_buyer: self.limit_per_buyer,
             opens_at: self.opens_at.unwrap_or(now).max(now),
             ends_at: self.ends_at,
@@ -121,15 +97,6 @@ impl ScheduleDrop {
             secret: None,
         }
     }
-}
-
-/// The drop's id with its place among the items mixed into the last bytes: ascending in the order of the items, and still a UUIDv7.
-fn item_id(drop_id: DropId, index: usize) -> ItemId {
-    let mut bytes = *drop_id.as_bytes();
-    let index = u16::try_from(index).unwrap_or(u16::MAX).to_be_bytes();
-    let [.., high, low] = &mut bytes;
-    [*high, *low] = index;
-    ItemId::new(uuid::Uuid::from_bytes(bytes))
 }
 
 /// What is wrong with a drop's times if the call comes `now`.
@@ -201,20 +168,21 @@ pub async fn schedule(
         request_id,
     };
     let violations = time_violations(wish.opens_at, wish.ends_at, now);
+    let offer = drop_items::offer(ctx, caller, wish.currency, &wish.items, violations).await;
     // A late repeat of a call that was fine in its time is answered, not refused. A refused first try claims nothing.
-    if !violations.is_empty() && ctx.store.get_request(&key).await?.is_none() {
-        return Err(Error::Invalid(violations));
-    }
+    let offer = match offer {
+        Err(refusal) if ctx.store.get_request(&key).await?.is_none() => return Err(refusal),
+        offer => offer,
+    };
     let claimed = requests::claim(ctx, key, fingerprint, || ctx.env.uuid()).await?;
     let drop_id = DropId::new(claimed.entity_id);
     if claimed.is_replay {
         match get(ctx, drop_id, time_left).await {
-            Err(Error::NotFound { .. }) if violations.is_empty() => {}
-            Err(Error::NotFound { .. }) => return Err(Error::Invalid(violations)),
+            Err(Error::NotFound { .. }) => {}
             answer => return answer,
         }
     }
-    let drop = wish.into_row(drop_id, caller, ctx.env.uuid(), now);
+    let drop = wish.into_row(drop_id, caller, ctx.env.uuid(), now, offer?);
     let key = DropTimeKey {
         opens_at: drop.opens_at,
         drop_id,

@@ -11,7 +11,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    BucketRule, Context, DropWatches, Error, FollowerCounts,
+    BucketRule, Context, DropEmbeds, DropWatches, Error, FollowerCounts,
     accounts::{self, SignUp},
     sessions::SignedIn,
 };
@@ -96,6 +96,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
     );
     let ctx = Context {
         ledgers,
+        drop_embeds: DropEmbeds::default(),
         drop_watches: DropWatches::default(),
         follower_counts: FollowerCounts::default(),
         payments,

@@ -21,6 +21,7 @@ pub mod order_rows;
 pub mod outbox;
 pub mod payments;
 pub mod processes;
+pub mod products;
 pub mod projections;
 pub mod reopening;
 pub mod requests;
@@ -28,7 +29,7 @@ pub mod rows;
 pub mod truth;
 
 pub(in crate::store) mod pages;
-pub(in crate::store) mod samples;
+pub(crate) mod samples;
 
 /// Makes a test of each property. `$make` is an expression that makes a future of a store and something to keep alive meanwhile.
 /// What is not here is [`reopening::everything_survives`], which needs to know how to reopen, and
@@ -67,6 +68,11 @@ macro_rules! store_conformance {
             drop_lists::creator_drops_page_both_ways,
             drop_lists::creators_drops_are_apart,
             drop_lists::a_scan_has_every_drop_once,
+            products::products_are_put_if_absent,
+            products::products_come_back_as_put,
+            products::products_change_by_version,
+            products::creator_products_page_both_ways,
+            products::creators_products_are_apart,
             follows::edges_change_by_version,
             follows::racing_edges_have_one_winner,
             follows::edges_are_read_in_the_order_asked,

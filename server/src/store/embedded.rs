@@ -18,6 +18,7 @@ mod orders;
 mod outbox;
 mod payments;
 mod processes;
+mod products;
 mod projections;
 #[cfg(test)]
 pub(crate) mod raw;

@@ -5,6 +5,7 @@ mod observer;
 mod order_stores;
 mod outbox_stores;
 mod plan;
+mod product_stores;
 mod stores;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,8 @@ pub enum EntityKind {
     Creator,
     /// A row of `drops`.
     Drop,
+    /// A row of `products`.
+    Product,
     /// A row of `follow_edges`: the entity's id is the follower's, this one the creator's. Nothing is told of it; what is finished is its
     /// places in the lists.
     FollowEdge(AccountId),

@@ -18,6 +18,7 @@ mod outbox;
 mod outcome;
 mod payments;
 mod processes;
+mod products;
 mod projections;
 mod requests;
 mod row;
@@ -45,6 +46,8 @@ pub struct ScyllaStore {
     sessions: sessions::Statements,
     requests: lwt::Statements,
     drops: drops::Statements,
+    // Apart: callers carry a store that was opened through futures.
+    products: Box<products::Statements>,
     orders: orders::Statements,
     projections: projections::Statements,
     payments: payments::Statements,
@@ -97,6 +100,7 @@ impl ScyllaStore {
             sessions: sessions::Statements::prepare(&db).await?,
             requests: requests::prepare(&db).await?,
             drops: drops::Statements::prepare(&db).await?,
+            products: Box::new(products::Statements::prepare(&db).await?),
             orders: orders::Statements::prepare(&db).await?,
             projections: projections::Statements::prepare(&db).await?,
             payments: payments::Statements::prepare(&db).await?,

@@ -18,7 +18,9 @@ use super::{
     sessions::Session,
     text::{CheckpointText, DropText, RequestRowText, SessionText},
 };
-use crate::domain::{AccountId, DropId, OrderId, RequestId, Timestamp, drop::Drop};
+use crate::domain::{
+    AccountId, DropId, OrderId, RequestId, Timestamp, drop::Drop, product::Product,
+};
 
 /// A row of the truth. Its serde form is what `livedrop export` writes, and is read for as long as there are such files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,8 @@ pub enum TruthRow {
     },
     /// A drop.
     Drops(#[serde(with = "DropText")] Drop),
+    /// What a creator has to sell.
+    Products(Product),
     /// Who follows whom.
     FollowEdges(FollowEdge),
     /// How a list of follows is divided.
@@ -124,6 +128,7 @@ pub enum TruthTable {
     RefreshTokens,
     RequestIds,
     Drops,
+    Products,
     FollowEdges,
     FollowBuckets,
     PaymentAttempts,
@@ -136,7 +141,7 @@ pub enum TruthTable {
 
 impl TruthTable {
     /// Every table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::DropLedger,
         Self::OpenLedgers,
         Self::LedgerCheckpoints,
@@ -147,6 +152,7 @@ impl TruthTable {
         Self::RefreshTokens,
         Self::RequestIds,
         Self::Drops,
+        Self::Products,
         Self::FollowEdges,
         Self::FollowBuckets,
         Self::PaymentAttempts,
@@ -171,6 +177,7 @@ impl TruthTable {
             Self::RefreshTokens => "refresh_tokens",
             Self::RequestIds => "request_ids",
             Self::Drops => "drops",
+            Self::Products => "products",
             Self::FollowEdges => "follow_edges",
             Self::FollowBuckets => "follow_buckets",
             Self::PaymentAttempts => "payment_attempts",
@@ -198,6 +205,7 @@ impl TruthRow {
             Self::RefreshTokens(_) => TruthTable::RefreshTokens,
             Self::RequestIds { .. } => TruthTable::RequestIds,
             Self::Drops(_) => TruthTable::Drops,
+            Self::Products(_) => TruthTable::Products,
             Self::FollowEdges(_) => TruthTable::FollowEdges,
             Self::FollowBuckets(_) => TruthTable::FollowBuckets,
             Self::PaymentAttempts { .. } => TruthTable::PaymentAttempts,
@@ -230,6 +238,7 @@ impl TruthRow {
             | Self::RefreshTokens(_)
             | Self::RequestIds { .. }
             | Self::Drops(_)
+            | Self::Products(_)
             | Self::FollowEdges(_)
             | Self::PaymentEvents { .. }
             | Self::Announced { .. }
@@ -259,6 +268,7 @@ impl TruthRow {
                 format!("{caller}/{method}/{request_id}")
             }
             Self::Drops(drop) => drop.drop_id.to_string(),
+            Self::Products(product) => product.product_id.to_string(),
             Self::FollowEdges(edge) => format!("{}/{}", edge.follower_id, edge.creator_id),
             Self::FollowBuckets(bucket) => {
                 format!("{}/{:?}", bucket.list.owner_id, bucket.list.side)

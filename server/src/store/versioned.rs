@@ -8,7 +8,7 @@ use super::{
     jobs::Job,
     sessions::Session,
 };
-use crate::domain::drop::Drop;
+use crate::domain::{drop::Drop, product::Product};
 
 /// A row that is replaced as a whole, if its version is the one before.
 pub(super) trait Versioned {
@@ -79,6 +79,16 @@ impl Versioned for FollowEdge {
 }
 
 impl Versioned for Job {
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn op_id(&self) -> Uuid {
+        self.op_id
+    }
+}
+
+impl Versioned for Product {
     fn version(&self) -> i64 {
         self.version
     }

@@ -194,7 +194,7 @@ async fn a_file_that_is_not_whole_is_refused_before_anything_is_made() {
             "is damaged at line",
         ),
         (
-            changed("{\"livedrop_export\":1", "{\"livedrop_export\":2"),
+            changed("{\"livedrop_export\":2", "{\"livedrop_export\":3"),
             "newer version",
         ),
     ] {

@@ -164,8 +164,44 @@ pub(crate) fn item(amount_minor: i64, stock: i64) -> v1::ScheduleDropItem {
         title: "Thing".into(),
         unit_price,
         stock,
-        limit_per_buyer: 0,
+        ..Default::default()
     }
+}
+
+/// A product with two variants.
+pub(crate) fn product_request() -> v1::CreateProductRequest {
+    let attribute = |name: &str, value: &str| v1::ProductAttribute {
+        name: name.into(),
+        value: value.into(),
+    };
+    let euros = |amount_minor| v1::Money {
+        currency_code: "EUR".into(),
+        amount_minor,
+    };
+    let variant = |size: &str, price| v1::ProductVariant {
+        title: size.into(),
+        sku: format!("SHIRT-{size}"),
+        options: vec![attribute("size", size)],
+        price,
+        ..Default::default()
+    };
+    v1::CreateProductRequest {
+        request_id: request_id(),
+        title: "Shirt".into(),
+        description: "Two lines\nof text".into(),
+        tags: vec!["shirt".into(), "cotton".into()],
+        attributes: vec![attribute("material", "cotton")],
+        price: Some(euros(1_999)),
+        variants: vec![variant("M", None), variant("L", Some(euros(2_199)))],
+    }
+}
+
+pub(crate) async fn create_product(
+    creator: &Client,
+    request: v1::CreateProductRequest,
+) -> v1::Product {
+    let created = answered(|| creator.create_product(request.clone())).await;
+    created.unwrap().product.unwrap()
 }
 
 /// A database that is busy answers some calls too late: these are repeated, as every client would. A file has no such excuse.

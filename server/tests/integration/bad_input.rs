@@ -13,7 +13,7 @@ use crate::harness::{
 };
 
 /// The fields that a refused request names, in order.
-fn fields<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<String> {
+pub(crate) fn fields<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<String> {
     let error = answer.unwrap_err();
     assert_eq!(
         (error.code(), error.reason_text()),
@@ -56,6 +56,7 @@ async fn all_violations_come_at_once() {
         unit_price,
         stock,
         limit_per_buyer,
+        ..Default::default()
     };
     let request = v1::ScheduleDropRequest {
         title: "a\u{7}b".into(),

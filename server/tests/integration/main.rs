@@ -12,6 +12,7 @@
 mod account_changes;
 mod accounts;
 mod bad_input;
+mod catalog;
 mod command_line;
 mod drops;
 mod errors;

@@ -12,8 +12,8 @@ use tonic::{
 };
 
 use crate::harness::{
-    Server, drop_request, item, open_drop, order_request, place, profile_request, request_id,
-    sign_up_request,
+    Server, drop_request, item, open_drop, order_request, place, product_request, profile_request,
+    request_id, sign_up_request,
 };
 
 const MUTATIONS: u32 = 100_000;
@@ -210,7 +210,8 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
             v1::GetReceiptRequest { drop_id, order_id }.encode_to_vec(),
         ),
     ];
-    [calls, about_follows(&drop.creator_id)].concat()
+    let products = about_products(creator).await;
+    [calls, about_follows(&drop.creator_id), products].concat()
 }
 
 fn about_follows(creator_id: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -239,6 +240,48 @@ fn about_follows(creator_id: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("FollowService/CheckFollows", check.encode_to_vec()),
         ("FollowService/ListFollowers", followers.encode_to_vec()),
         ("FollowService/ListFollowing", following.encode_to_vec()),
+    ]
+}
+
+async fn about_products(creator: &Client) -> Vec<(&'static str, Vec<u8>)> {
+    let create = product_request();
+    let made = creator.create_product(create.clone()).await.unwrap();
+    let mut product = made.product.unwrap();
+    let list = v1::ListProductsRequest {
+        creator_id: product.creator_id.clone(),
+        page_size: 1,
+        ..Default::default()
+    };
+    let get = v1::GetProductRequest {
+        product_id: product.product_id.clone(),
+    };
+    let archive = v1::ArchiveProductRequest {
+        product_id: product.product_id.clone(),
+    };
+    product.etag = String::new();
+    let item = v1::ScheduleDropItem {
+        product_id: product.product_id.clone(),
+        variant_id: product.variants[0].variant_id.clone(),
+        stock: 1,
+        ..Default::default()
+    };
+    let paths = ["title", "tags", "attributes", "price", "variants"];
+    let update = v1::UpdateProductRequest {
+        product: Some(product),
+        update_mask: Some(livedrop::prost_types::FieldMask {
+            paths: paths.map(str::to_owned).into(),
+        }),
+    };
+    vec![
+        ("CatalogService/CreateProduct", create.encode_to_vec()),
+        ("CatalogService/UpdateProduct", update.encode_to_vec()),
+        ("CatalogService/GetProduct", get.encode_to_vec()),
+        ("CatalogService/ListProducts", list.encode_to_vec()),
+        ("CatalogService/ArchiveProduct", archive.encode_to_vec()),
+        (
+            "DropService/ScheduleDrop",
+            drop_request(vec![item]).encode_to_vec(),
+        ),
     ]
 }
 

@@ -8,6 +8,7 @@ mod drops;
 mod ends;
 mod follows;
 mod orders;
+mod products;
 mod refunds;
 mod rows;
 mod stage;
@@ -89,6 +90,7 @@ async fn every_order_ends_right_whenever_the_server_dies() {
     deletions::add(&mut scenarios);
     rows::add(&mut scenarios);
     follows::add(&mut scenarios);
+    products::add(&mut scenarios);
     let mut failed = Vec::new();
     while let Some(ended) = scenarios.running.join_next().await {
         match ended {

@@ -133,10 +133,11 @@ async fn schedule(
     opens_at: Option<Timestamp>,
 ) -> Result<DropId> {
     let item = |title: &str, stock, unit_price_minor, limit_per_buyer| ScheduleItem {
-        title: title.to_owned(),
+        title: Some(title.to_owned()),
         stock,
-        unit_price_minor,
+        unit_price_minor: Some(unit_price_minor),
         limit_per_buyer,
+        product: None,
     };
     let currency = "EUR"
         .parse::<Currency>()
@@ -145,7 +146,7 @@ async fn schedule(
         request_id: RequestId::new(ctx.env.uuid()),
         title: title.to_owned(),
         description: "Made by `livedrop dev`.".to_owned(),
-        currency,
+        currency: Some(currency),
         // The free one is sold at once, without a payment.
         items: vec![
             item("Print, A3", 100, 2_500, 20),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Raise it when a row gets a field, or another meaning: older versions would lose that.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The longest line; a ledger record takes some 90 KiB.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -233,7 +233,8 @@ impl<R: BufRead> Reader<R> {
             .and_then(serde_json::Value::as_u64);
         let found = found.and_then(|found| u32::try_from(found).ok());
         match found {
-            Some(FORMAT) => {}
+            // What an older one lacks has a default.
+            Some(1..=FORMAT) => {}
             Some(found) if found > FORMAT => return Err(FileError::Newer { found }),
             Some(_) | None => return Err(FileError::Foreign),
         }

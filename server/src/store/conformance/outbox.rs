@@ -42,6 +42,7 @@ pub async fn intents_page_both_ways(store: &SharedStore) {
         EntityKind::Account,
         EntityKind::Creator,
         EntityKind::Drop,
+        EntityKind::Product,
         edge,
     ];
     let mut intents: Vec<_> = (0..7)

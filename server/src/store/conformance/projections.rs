@@ -5,7 +5,7 @@ use super::{
     samples::{drop_status, id, order_ref, order_row},
 };
 use crate::{
-    domain::DropId,
+    domain::{DropId, ProductId},
     store::{
         Put, SharedStore,
         drops::{DropTime, DropTimeKey},
@@ -134,6 +134,10 @@ pub async fn truncating_empties_derived_rows_only(store: &SharedStore) {
             .await
             .unwrap();
 
+        let product_id = ProductId::new(drop.drop_id.uuid());
+        let put = store.put_creator_product(drop.creator_id, drop.created_at, product_id);
+        put.await.unwrap();
+
         store.truncate_derived().await.unwrap();
         assert_eq!(store.get_order(row.order_id).await.unwrap(), None);
         let month = it.key.created_at.month();
@@ -147,6 +151,8 @@ pub async fn truncating_empties_derived_rows_only(store: &SharedStore) {
         let times = store.list_drop_times(drop.opens_at.day(), drop.drop_id.shard(), first_100());
         assert_eq!(times.await.unwrap(), []);
         let listed = store.list_creator_drops(drop.creator_id, first_100());
+        assert_eq!(listed.await.unwrap(), []);
+        let listed = store.list_creator_products(drop.creator_id, first_100());
         assert_eq!(listed.await.unwrap(), []);
         // What is older than what was there may come again.
         let older = DropStatus {

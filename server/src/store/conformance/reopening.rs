@@ -4,11 +4,11 @@ use super::{
     pages::first_100,
     samples::{
         NOW, account, attempt, audit_entry, claim, creator, drop, drop_status, id, intent, job,
-        order_ref, order_row, record, session,
+        order_ref, order_row, product, record, session,
     },
 };
 use crate::{
-    domain::{DropId, ProcessId, RequestId},
+    domain::{DropId, ProcessId, RequestId, product::Product},
     store::{
         Append, Cas, OpenLedger, Order, PageRequest, Put, SharedStore,
         audit::AuditEntry,
@@ -31,6 +31,7 @@ struct Rest {
     intent: Intent,
     job: Job,
     entry: AuditEntry,
+    product: Product,
 }
 
 impl Rest {
@@ -46,6 +47,7 @@ impl Rest {
             intent: intent(),
             job: job(),
             entry: audit_entry(),
+            product: product(),
         };
         let OrderRow {
             order_id,
@@ -73,6 +75,11 @@ impl Rest {
         assert_eq!(store.update_job(&rest.job).await.unwrap(), Cas::Done);
         store.put_audit(&rest.entry).await.unwrap();
         let put = store.put_creator_drop(creator_id, NOW, drop_id);
+        put.await.unwrap();
+        let product = store.insert_product(&rest.product).await;
+        assert_eq!(product.unwrap(), Put::Done);
+        let product_id = rest.product.product_id;
+        let put = store.put_creator_product(creator_id, NOW, product_id);
         put.await.unwrap();
         rest
     }
@@ -118,6 +125,11 @@ impl Rest {
         assert_eq!(found, [self.entry]);
         let listed = store.list_creator_drops(creator_id, first_100()).await;
         assert_eq!(listed.unwrap(), [(NOW, drop_id)]);
+        let product_id = self.product.product_id;
+        let listed = store.list_creator_products(creator_id, first_100());
+        assert_eq!(listed.await.unwrap(), [(NOW, product_id)]);
+        let found = store.get_product(product_id).await.unwrap();
+        assert_eq!(found, Some(self.product));
     }
 }
 

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        AccountId, DropId, ItemId, OrderId, Timestamp,
+        AccountId, DropId, ItemId, OrderId, ProductId, Timestamp, VariantId,
         drop::{Drop, Item, LedgerSecret},
         order::OrderState,
+        product::{Attribute, ItemProduct, Product, ProductStatus, Variant},
     },
     store::{
         accounts::{Account, Claim, Creator},
@@ -58,7 +59,19 @@ pub(in crate::store) fn record(ledger_id: DropId, seq: u64) -> LedgerRecord {
     }
 }
 
-pub(in crate::store) fn drop() -> Drop {
+pub(crate) fn drop() -> Drop {
+    let item = |product| Item {
+        item_id: ItemId::new(id()),
+        title: "size M".to_owned(),
+        stock: i64::MAX,
+        unit_price_minor: 12_99,
+        limit_per_buyer: i32::MAX,
+        product,
+    };
+    let product = ItemProduct {
+        product_id: ProductId::new(id()),
+        variant_id: VariantId::new(id()),
+    };
     Drop {
         drop_id: DropId::new(id()),
         creator_id: AccountId::new(id()),
@@ -67,13 +80,7 @@ pub(in crate::store) fn drop() -> Drop {
         title: "Ein Titel \u{1F680} \"quoted\"".to_owned(),
         description: "two\nlines".to_owned(),
         currency: "EUR".parse().unwrap(),
-        items: vec![Item {
-            item_id: ItemId::new(id()),
-            title: "size M".to_owned(),
-            stock: i64::MAX,
-            unit_price_minor: 12_99,
-            limit_per_buyer: i32::MAX,
-        }],
+        items: vec![item(None), item(Some(product))],
         limit_per_buyer: 2,
         opens_at: NOW,
         ends_at: NOW + Duration::from_secs(3_600),
@@ -83,6 +90,36 @@ pub(in crate::store) fn drop() -> Drop {
         changed_at: NOW,
         cancelled: false,
         secret: Some(LedgerSecret([255; 32])),
+    }
+}
+
+pub(crate) fn product() -> Product {
+    let attribute = |name: &str, value: &str| Attribute {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    let variant = |title: &str, price_minor| Variant {
+        variant_id: VariantId::new(id()),
+        title: title.to_owned(),
+        sku: "A-1".to_owned(),
+        options: vec![attribute("size", title), attribute("colour", "black")],
+        price_minor,
+    };
+    Product {
+        product_id: ProductId::new(id()),
+        creator_id: AccountId::new(id()),
+        version: 1,
+        op_id: id(),
+        title: "Ein Hemd \u{1F455} \"quoted\"".to_owned(),
+        description: "two\nlines".to_owned(),
+        status: ProductStatus::Active,
+        tags: vec!["shirt".to_owned(), "\u{fc}ber".to_owned()],
+        attributes: vec![attribute("material", "cotton")],
+        currency: "EUR".parse().unwrap(),
+        price_minor: 19_99,
+        variants: vec![variant("M", None), variant("L", Some(21_99))],
+        created_at: NOW - Duration::from_micros(1),
+        updated_at: NOW,
     }
 }
 
@@ -98,7 +135,7 @@ pub(in crate::store) fn account() -> Account {
     }
 }
 
-pub(in crate::store) fn creator() -> Creator {
+pub(crate) fn creator() -> Creator {
     Creator {
         creator_id: AccountId::new(id()),
         version: 1,

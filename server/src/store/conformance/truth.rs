@@ -9,7 +9,7 @@ use super::{
     pages::first_100,
     samples::{
         NOW, account, attempt, audit_entry, claim, creator, drop, follow_bucket, follow_edge, id,
-        intent, job, record, session,
+        intent, job, product, record, session,
     },
 };
 use crate::{
@@ -71,6 +71,7 @@ pub(crate) fn three(table: TruthTable) -> [TruthRow; 3] {
             drop.secret = drop.secret.filter(|_| number > 1);
             TruthRow::Drops(drop)
         }
+        TruthTable::Products => TruthRow::Products(product()),
         TruthTable::FollowEdges => TruthRow::FollowEdges(FollowEdge {
             follower_id,
             ..follow_edge()
@@ -93,7 +94,7 @@ pub(crate) fn three(table: TruthTable) -> [TruthRow; 3] {
         TruthTable::Outbox => TruthRow::Outbox(intent()),
         TruthTable::Announced => TruthRow::Announced {
             entity: Entity {
-                kind: [EntityKind::Account, EntityKind::Creator, EntityKind::Drop]
+                kind: [EntityKind::Product, EntityKind::Creator, EntityKind::Drop]
                     [usize::from(number) - 1],
                 id: id(),
             },
@@ -119,6 +120,7 @@ pub(crate) fn other(row: &TruthRow) -> Option<TruthRow> {
         TruthRow::RefreshTokens(session) => session.is_ended = true,
         TruthRow::RequestIds { claim, .. } => claim.fingerprint[31] ^= 1,
         TruthRow::Drops(drop) => drop.items[0].stock -= 1,
+        TruthRow::Products(product) => product.variants[1].price_minor = None,
         TruthRow::FollowEdges(edge) => edge.state = FollowState::Unfollowed,
         TruthRow::FollowBuckets(bucket) => bucket.marks += 1,
         TruthRow::PaymentAttempts { names, .. } => names.reference.push('x'),
@@ -172,6 +174,7 @@ async fn write(store: &SharedStore, row: &TruthRow) {
             assert_eq!(put.unwrap(), Put::Done);
         }
         TruthRow::Drops(it) => assert_eq!(store.insert_drop(&it).await.unwrap(), Put::Done),
+        TruthRow::Products(it) => assert_eq!(store.insert_product(&it).await.unwrap(), Put::Done),
         TruthRow::FollowEdges(it) => {
             assert_eq!(store.update_follow(&it).await.unwrap(), Cas::Done);
         }
@@ -297,6 +300,13 @@ async fn is_found_and_gone_on_from(store: &SharedStore, row: &TruthRow) -> bool 
             (next.version, next.op_id) = (drop.version + 1, id());
             assert_eq!(store.update_drop(&next).await.unwrap(), Cas::Done);
             found == Some(drop)
+        }
+        TruthRow::Products(product) => {
+            let found = store.get_product(product.product_id).await.unwrap();
+            let mut next = product.clone();
+            (next.version, next.op_id) = (product.version + 1, id());
+            assert_eq!(store.update_product(&next).await.unwrap(), Cas::Done);
+            found == Some(product)
         }
         TruthRow::FollowEdges(edge) => {
             let found = store.get_follow(edge.follower_id, edge.creator_id).await;

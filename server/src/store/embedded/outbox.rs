@@ -20,6 +20,7 @@ pub(super) fn encode_entity(entity: Entity) -> Vec<u8> {
         EntityKind::Account => (1, &[]),
         EntityKind::Creator => (2, &[]),
         EntityKind::Drop => (3, &[]),
+        EntityKind::Product => (5, &[]),
         EntityKind::FollowEdge(creator_id) => (4, creator_id.as_bytes()),
     };
     [&[kind], &entity.id.as_bytes()[..], other].concat()
@@ -33,6 +34,7 @@ pub(super) fn decode_entity(mut bytes: &[u8]) -> std::result::Result<Entity, Fai
         2 => EntityKind::Creator,
         3 => EntityKind::Drop,
         4 => EntityKind::FollowEdge(AccountId::new(key::take_id(&mut bytes)?)),
+        5 => EntityKind::Product,
         unknown => {
             let what = format!("a stored entity is of the unknown kind {unknown}");
             return Err(Failure::Row(what));

@@ -6,7 +6,7 @@ use super::{
     EmbeddedStore, key,
     rows::{
         DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, FOLLOWERS, FOLLOWING, Failure,
-        LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
+        LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP, PRODUCTS_BY_CREATOR, RowTable,
     },
     versioned::{decode, encode},
 };
@@ -18,14 +18,15 @@ use crate::{
     },
 };
 
-/// What can be made again from ledgers, drops and edges.
-const DERIVED: [RowTable; 8] = [
+/// What can be made again from ledgers, drops, products and edges.
+const DERIVED: [RowTable; 9] = [
     ORDERS,
     ORDERS_BY_BUYER,
     ORDERS_BY_DROP,
     DROP_STATUS,
     DROPS_BY_TIME,
     DROPS_BY_CREATOR,
+    PRODUCTS_BY_CREATOR,
     FOLLOWERS,
     FOLLOWING,
 ];

@@ -4,7 +4,7 @@ use super::{
     EmbeddedStore, key,
     rows::{
         DROP_LEDGER, DROP_STATUS, DROPS_BY_CREATOR, DROPS_BY_TIME, FOLLOWERS, FOLLOWING,
-        LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP, RowTable,
+        LEDGER_CHECKPOINTS, ORDERS, ORDERS_BY_BUYER, ORDERS_BY_DROP, PRODUCTS_BY_CREATOR, RowTable,
     },
 };
 use crate::store::Order;
@@ -13,13 +13,14 @@ use crate::store::Order;
 pub(crate) const LEDGERS: RowTable = DROP_LEDGER;
 
 /// Every derived table, and the checkpoints.
-pub(crate) const DERIVED: [RowTable; 9] = [
+pub(crate) const DERIVED: [RowTable; 10] = [
     ORDERS,
     ORDERS_BY_BUYER,
     ORDERS_BY_DROP,
     DROP_STATUS,
     DROPS_BY_TIME,
     DROPS_BY_CREATOR,
+    PRODUCTS_BY_CREATOR,
     FOLLOWERS,
     FOLLOWING,
     LEDGER_CHECKPOINTS,

@@ -38,6 +38,8 @@ pub(super) const ANNOUNCED: RowTable = RowTable::new("announced");
 pub(super) const JOBS: RowTable = RowTable::new("jobs");
 pub(super) const AUDIT_LOG: RowTable = RowTable::new("audit_log");
 pub(super) const DROPS_BY_CREATOR: RowTable = RowTable::new("drops_by_creator");
+pub(super) const PRODUCTS: RowTable = RowTable::new("products");
+pub(super) const PRODUCTS_BY_CREATOR: RowTable = RowTable::new("products_by_creator");
 pub(super) const FOLLOW_EDGES: RowTable = RowTable::new("follow_edges");
 pub(super) const FOLLOWERS: RowTable = RowTable::new("followers");
 pub(super) const FOLLOWING: RowTable = RowTable::new("following");
@@ -45,7 +47,7 @@ pub(super) const FOLLOW_BUCKETS: RowTable = RowTable::new("follow_buckets");
 pub(super) const ENDED_ACCOUNTS: RowTable = RowTable::new("ended_accounts");
 
 /// Every table, so that opening a store can make those it lacks.
-pub(super) const TABLES: [RowTable; 28] = [
+pub(super) const TABLES: [RowTable; 30] = [
     DROP_LEDGER,
     OPEN_LEDGERS,
     DROPS,
@@ -69,6 +71,8 @@ pub(super) const TABLES: [RowTable; 28] = [
     JOBS,
     AUDIT_LOG,
     DROPS_BY_CREATOR,
+    PRODUCTS,
+    PRODUCTS_BY_CREATOR,
     FOLLOW_EDGES,
     FOLLOWERS,
     FOLLOWING,

@@ -7,7 +7,7 @@ use super::{
     rows::{
         ACCOUNT_EMAILS, ACCOUNTS, ANNOUNCED, AUDIT_LOG, CREATOR_HANDLES, CREATORS, DROP_LEDGER,
         DROPS, FOLLOW_BUCKETS, FOLLOW_EDGES, Failure, JOBS, LEDGER_CHECKPOINTS, OPEN_LEDGERS,
-        OUTBOX, PAYMENT_ATTEMPTS, PAYMENT_EVENTS, REFRESH_TOKENS, REQUEST_IDS, RowTable,
+        OUTBOX, PAYMENT_ATTEMPTS, PAYMENT_EVENTS, PRODUCTS, REFRESH_TOKENS, REQUEST_IDS, RowTable,
     },
     versioned::{decode, encode},
 };
@@ -31,6 +31,7 @@ const fn stored_in(table: TruthTable) -> RowTable {
         TruthTable::RefreshTokens => REFRESH_TOKENS,
         TruthTable::RequestIds => REQUEST_IDS,
         TruthTable::Drops => DROPS,
+        TruthTable::Products => PRODUCTS,
         TruthTable::FollowEdges => FOLLOW_EDGES,
         TruthTable::FollowBuckets => FOLLOW_BUCKETS,
         TruthTable::PaymentAttempts => PAYMENT_ATTEMPTS,
@@ -76,6 +77,7 @@ fn encode_row(row: &TruthRow) -> Result<(Vec<u8>, Vec<u8>)> {
             Vec::new(),
         ),
         TruthRow::Drops(drop) => (drop.drop_id.as_bytes().to_vec(), encode(drop)?),
+        TruthRow::Products(product) => (product.product_id.as_bytes().to_vec(), encode(product)?),
         TruthRow::FollowEdges(edge) => (
             follows::edge_key(edge.follower_id, edge.creator_id),
             encode(edge)?,
@@ -153,6 +155,7 @@ fn decode_row(
             }
         }
         TruthTable::Drops => TruthRow::Drops(decode(row)?),
+        TruthTable::Products => TruthRow::Products(decode(row)?),
         TruthTable::FollowEdges => TruthRow::FollowEdges(decode(row)?),
         TruthTable::FollowBuckets => TruthRow::FollowBuckets(decode(row)?),
         TruthTable::PaymentAttempts => {

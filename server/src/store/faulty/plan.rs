@@ -21,6 +21,11 @@ pub enum Method {
     PutCreatorDrop,
     ListCreatorDrops,
     ScanDrops,
+    InsertProduct,
+    GetProduct,
+    UpdateProduct,
+    PutCreatorProduct,
+    ListCreatorProducts,
     InsertAccount,
     GetAccount,
     UpdateAccount,
@@ -101,6 +106,9 @@ impl Method {
             | Self::InsertDrop
             | Self::UpdateDrop
             | Self::PutDropTime
+            | Self::InsertProduct
+            | Self::UpdateProduct
+            | Self::PutCreatorProduct
             | Self::InsertAccount
             | Self::UpdateAccount
             | Self::InsertCreator
@@ -150,6 +158,8 @@ impl Method {
             | Self::GetRequest
             | Self::ListCreatorDrops
             | Self::ScanDrops
+            | Self::GetProduct
+            | Self::ListCreatorProducts
             | Self::GetOrder
             | Self::ListBuyerOrders
             | Self::ListDropOrders

@@ -10,8 +10,8 @@ use crate::{
     env::{BoxFuture, SystemEnv},
     store::{
         AccountStore, Append, AuditStore, DropStore, FollowStore, JobStore, LedgerRecord,
-        LedgerStore, OpenLedger, OrderStore, OutboxStore, PaymentStore, ProjectionStore,
-        RequestStore, SessionStore, SharedStore, TruthStore,
+        LedgerStore, OpenLedger, OrderStore, OutboxStore, PaymentStore, ProductStore,
+        ProjectionStore, RequestStore, SessionStore, SharedStore, TruthStore,
         conformance::{pages::first_100, samples},
         drops::{DropTime, DropTimeKey},
         embedded::EmbeddedStore,
@@ -119,6 +119,7 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         DropId::new(Uuid::max()),
         crate::domain::AccountId::new(Uuid::max()),
     );
+    let product_id = crate::domain::ProductId::new(Uuid::max());
     let open = OpenLedger {
         ledger_id: drop_id,
         process_id: ProcessId::new(Uuid::max()),
@@ -159,6 +160,11 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         PutCreatorDrop: put_creator_drop(account_id, samples::NOW, drop_id),
         ListCreatorDrops: list_creator_drops(account_id, first_100()),
         ScanDrops: scan_drops(None, 1),
+        InsertProduct: insert_product(&samples::product()),
+        GetProduct: get_product(product_id),
+        UpdateProduct: update_product(&samples::product()),
+        PutCreatorProduct: put_creator_product(account_id, samples::NOW, product_id),
+        ListCreatorProducts: list_creator_products(account_id, first_100()),
         InsertAccount: insert_account(&samples::account()),
         GetAccount: get_account(account_id),
         UpdateAccount: update_account(&samples::account()),

@@ -1,6 +1,6 @@
 //! Drops (`drops`), when they open (`drops_by_time`) and whose they are (`drops_by_creator`).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use scylla::{DeserializeValue, SerializeValue, statement::prepared::PreparedStatement};
@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     domain::{
-        AccountId, DropId, ItemId, Timestamp,
+        AccountId, DropId, ItemId, ProductId, Timestamp, VariantId,
         drop::{Drop, Item, LedgerSecret},
+        product::ItemProduct,
     },
     store::{
         Cas, DropStore, PageRequest, Put, Result,
@@ -44,6 +45,7 @@ pub(super) const DROPS: Table = Table {
         "changed_at",
         "cancelled",
         "secret",
+        "item_products",
     ],
     using: "",
 };
@@ -119,18 +121,6 @@ impl From<&Item> for DropItem {
     }
 }
 
-impl From<DropItem> for Item {
-    fn from(it: DropItem) -> Self {
-        Self {
-            item_id: ItemId::new(it.item_id),
-            title: it.title,
-            stock: it.stock,
-            unit_price_minor: it.unit_price_minor,
-            limit_per_buyer: it.limit_per_buyer,
-        }
-    }
-}
-
 fn columns(it: &Drop) -> Vec<Value> {
     values![
         it.creator_id.uuid(),
@@ -149,12 +139,49 @@ fn columns(it: &Drop) -> Vec<Value> {
         it.changed_at.micros(),
         it.cancelled,
         it.secret.as_ref().map(|secret| secret.0),
+        item_products(&it.items),
     ]
+}
+
+/// A row of the column `item_products`: an item that names a product, the product, the variant.
+type ItemProductRow = (Uuid, Uuid, Uuid);
+
+fn item_products(items: &[Item]) -> Option<Vec<ItemProductRow>> {
+    let named = items.iter().filter_map(|item| {
+        let ItemProduct {
+            product_id,
+            variant_id,
+        } = item.product?;
+        Some((item.item_id.uuid(), product_id.uuid(), variant_id.uuid()))
+    });
+    let named: Vec<_> = named.collect();
+    (!named.is_empty()).then_some(named)
+}
+
+fn with_product(item: DropItem, products: &BTreeMap<Uuid, ItemProduct>) -> Item {
+    Item {
+        item_id: ItemId::new(item.item_id),
+        title: item.title,
+        stock: item.stock,
+        unit_price_minor: item.unit_price_minor,
+        limit_per_buyer: item.limit_per_buyer,
+        product: products.get(&item.item_id).copied(),
+    }
 }
 
 impl FromRow for Drop {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         let items: Vec<DropItem> = row.get("items")?;
+        let products: Option<Vec<ItemProductRow>> = row.get("item_products")?;
+        let by_item = |(item, product_id, variant_id)| {
+            let product = ItemProduct {
+                product_id: ProductId::new(product_id),
+                variant_id: VariantId::new(variant_id),
+            };
+            (item, product)
+        };
+        let products = products.unwrap_or_default().into_iter().map(by_item);
+        let products: BTreeMap<_, _> = products.collect();
         let secret: Option<&[u8]> = row.get("secret")?;
         let secret = secret.map(<[u8; 32]>::try_from).transpose();
         Ok(Self {
@@ -165,7 +192,9 @@ impl FromRow for Drop {
             title: row.get("title")?,
             description: row.get("description")?,
             currency: row.parsed("currency")?,
-            items: items.into_iter().map(Item::from).collect(),
+            items: (items.into_iter())
+                .map(|item| with_product(item, &products))
+                .collect(),
             limit_per_buyer: row.get("limit_per_buyer")?,
             opens_at: row.time("opens_at")?,
             ends_at: row.time("ends_at")?,

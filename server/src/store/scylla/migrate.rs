@@ -226,7 +226,7 @@ impl<E: FnMut(&Step)> Work<'_, E> {
         (self.each)(&step);
         if !self.wishes.is_dry {
             for statement in &step.statements {
-                schema::run(self.at, statement).await?;
+                schema::run_again(self.at, self.keyspace, statement).await?;
             }
         }
         Ok(())

@@ -55,7 +55,9 @@ const FOLLOW_EDGE: &str = "FOLLOW_EDGE ";
 
 fn kind_text(kind: EntityKind) -> String {
     match kind {
-        EntityKind::Account | EntityKind::Creator | EntityKind::Drop => row::name_of(&kind),
+        EntityKind::Account | EntityKind::Creator | EntityKind::Drop | EntityKind::Product => {
+            row::name_of(&kind)
+        }
         EntityKind::FollowEdge(creator_id) => format!("{FOLLOW_EDGE}{creator_id}"),
     }
 }

@@ -23,14 +23,15 @@ use crate::{
     },
 };
 
-/// What can be made again from ledgers, drops and edges.
-const DERIVED: [&str; 8] = [
+/// What can be made again from ledgers, drops, products and edges.
+const DERIVED: [&str; 9] = [
     "orders",
     "orders_by_buyer",
     "orders_by_drop",
     "drop_status",
     "drops_by_time",
     "drops_by_creator",
+    "products_by_creator",
     "followers",
     "following",
 ];

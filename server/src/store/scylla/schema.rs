@@ -51,18 +51,19 @@ macro_rules! migration {
 }
 
 /// All steps, in order.
-pub(super) const MIGRATIONS: [Migration; 7] = [
+pub(super) const MIGRATIONS: [Migration; 8] = [
     migration!(1, "0001_ledgers", overlays),
     migration!(2, "0002_accounts"),
     migration!(3, "0003_drops"),
     migration!(4, "0004_orders"),
     migration!(5, "0005_work"),
     migration!(6, "0006_follows"),
+    migration!(7, "0007_products"),
     migration!(8, "0008_ended_accounts"),
 ];
 
 /// One LWT on each table that knows no other writes: the first makes what the database keeps for them, and is slow.
-pub(super) const WARM_UP: [&str; 13] = [
+pub(super) const WARM_UP: [&str; 14] = [
     "DELETE FROM drop_ledger WHERE ledger_id = 00000000-0000-0000-0000-000000000000 AND segment = 0 AND seq = 0 IF EXISTS",
     "DELETE FROM accounts WHERE account_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
     "DELETE FROM creators WHERE creator_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
@@ -71,6 +72,7 @@ pub(super) const WARM_UP: [&str; 13] = [
     "DELETE FROM refresh_tokens WHERE session_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
     "DELETE FROM request_ids WHERE caller_id = 00000000-0000-0000-0000-000000000000 AND method = '-' AND request_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
     "DELETE FROM drops WHERE drop_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
+    "DELETE FROM products WHERE product_id = 00000000-0000-0000-0000-000000000000 IF EXISTS",
     "DELETE FROM payment_attempts WHERE order_id = 00000000-0000-0000-0000-000000000000 AND attempt = 0 IF EXISTS",
     "DELETE FROM payment_events WHERE provider = '-' AND event_id = '-' IF EXISTS",
     "DELETE FROM jobs WHERE job_id = '-' IF EXISTS",
@@ -285,6 +287,35 @@ impl Found {
     }
 }
 
+/// Runs a statement of the schema that may have been run before, by a run that was cut off or by a repeat of the driver's: of a column
+/// that is there a database makes an error.
+pub(super) async fn run_again(at: &Connected, keyspace: &str, cql: &str) -> Result<()> {
+    let is_added = is_added(at, keyspace, cql).await?;
+    let done = if is_added { Ok(()) } else { run(at, cql).await };
+    match done {
+        Err(error) if !self::is_added(at, keyspace, cql).await? => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a statement adds a column that is there.
+async fn is_added(at: &Connected, keyspace: &str, cql: &str) -> Result<bool> {
+    let Some((table, column)) = added_column(cql) else {
+        return Ok(false);
+    };
+    let columns = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ? AND column_name = ?";
+    let values = values![keyspace.to_owned(), table.to_owned(), column.to_owned()];
+    let found = ask(&at.session, columns, values, |_| Ok(())).await?;
+    Ok(found.is_some())
+}
+
+/// Table and column of `ALTER TABLE t ADD c type`.
+fn added_column(cql: &str) -> Option<(&str, &str)> {
+    let mut words = cql.strip_prefix("ALTER TABLE ")?.split_whitespace();
+    let (table, verb, column) = (words.next()?, words.next()?, words.next()?);
+    (verb == "ADD").then_some((table, column))
+}
+
 /// Runs a statement of the schema.
 pub(super) async fn run(at: &Connected, cql: &str) -> Result<()> {
     let mut statement = scylla::statement::unprepared::Statement::new(cql);
@@ -310,6 +341,14 @@ mod tests {
             ["CREATE TABLE t (\n  a int\n)", "ALTER TABLE t WITH x = 1"]
         );
         assert_eq!(statements("-- nothing\n"), [""; 0]);
+    }
+
+    #[test]
+    fn an_added_column_is_recognised() {
+        let added = added_column("ALTER TABLE drops ADD item_products list<uuid>");
+        assert_eq!(added, Some(("drops", "item_products")));
+        assert_eq!(added_column("ALTER TABLE drops WITH x = 1"), None);
+        assert_eq!(added_column("CREATE TABLE drops (a int)"), None);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::{
     lwt::Table,
     outbox,
     payments::{PAYMENT_ATTEMPTS, PAYMENT_EVENTS},
+    products::PRODUCTS,
     requests::{self, REQUEST_IDS},
     row::{self, FromRow, Row, Value, values},
     sessions::REFRESH_TOKENS,
@@ -32,8 +33,8 @@ use crate::{
     domain::{AccountId, DropId, OrderId, RequestId},
     store::{
         AccountStore as _, Append, AuditStore as _, DropStore as _, LedgerStore as _,
-        OutboxStore as _, PaymentStore as _, ProjectionStore as _, Put, Result, SessionStore as _,
-        StoreError, TruthStore,
+        OutboxStore as _, PaymentStore as _, ProductStore as _, ProjectionStore as _, Put, Result,
+        SessionStore as _, StoreError, TruthStore,
         outbox::Entity,
         truth::{Position, TruthPage, TruthRow, TruthTable},
     },
@@ -43,7 +44,7 @@ use crate::{
 const RANGES: u8 = 64;
 /// Rows read at once: drops may have 100 items each.
 const PAGE_MAX: usize = 250;
-/// Records read at once: 4 MiB of the largest.
+/// Records or products read at once: some MiB of the largest.
 const RECORDS_MAX: usize = 64;
 /// Tries of an append whose outcome is unknown; another one, of the same bytes, tells what became of the first.
 const APPENDS_MAX: u32 = 3;
@@ -92,6 +93,7 @@ const fn layout(table: TruthTable) -> (Table, usize) {
         TruthTable::RefreshTokens => (REFRESH_TOKENS, 1),
         TruthTable::RequestIds => (REQUEST_IDS, 3),
         TruthTable::Drops => (DROPS, 1),
+        TruthTable::Products => (PRODUCTS, 1),
         TruthTable::FollowEdges => (FOLLOW_EDGES, 2),
         TruthTable::FollowBuckets => (FOLLOW_BUCKETS, 2),
         TruthTable::PaymentAttempts => (PAYMENT_ATTEMPTS, 1),
@@ -192,6 +194,7 @@ fn read_row(table: TruthTable, row: &Row<'_>) -> Result<TruthRow> {
             }
         }
         TruthTable::Drops => TruthRow::Drops(FromRow::from_row(row)?),
+        TruthTable::Products => TruthRow::Products(FromRow::from_row(row)?),
         TruthTable::FollowEdges => TruthRow::FollowEdges(FromRow::from_row(row)?),
         TruthTable::FollowBuckets => TruthRow::FollowBuckets(FromRow::from_row(row)?),
         TruthTable::PaymentAttempts => TruthRow::PaymentAttempts {
@@ -286,6 +289,7 @@ impl ScyllaStore {
             | TruthRow::RefreshTokens(_)
             | TruthRow::RequestIds { .. }
             | TruthRow::Drops(_)
+            | TruthRow::Products(_)
             | TruthRow::FollowEdges(_)
             | TruthRow::FollowBuckets(_)
             | TruthRow::PaymentAttempts { .. }
@@ -305,11 +309,8 @@ impl TruthStore for ScyllaStore {
     ) -> Result<TruthPage> {
         let (range, state) = decode(after);
         let (start, end) = tokens(range);
-        let most = if table == TruthTable::DropLedger {
-            RECORDS_MAX
-        } else {
-            PAGE_MAX
-        };
+        let is_large = matches!(table, TruthTable::DropLedger | TruthTable::Products);
+        let most = if is_large { RECORDS_MAX } else { PAGE_MAX };
         let Some(scan) = self.truth().await?.scans.get(&table) else {
             let what = format!("{} can't be scanned", table.name());
             return Err(StoreError::Determinate(what));
@@ -416,6 +417,10 @@ impl TruthStore for ScyllaStore {
             TruthRow::Drops(drop) => {
                 let put = self.insert_drop(drop).await?;
                 outcome(put, drop, TruthRow::Drops)
+            }
+            TruthRow::Products(product) => {
+                let put = self.insert_product(product).await?;
+                outcome(put, product, TruthRow::Products)
             }
             TruthRow::FollowEdges(edge) => {
                 let put = self.put_edge(edge).await?;

@@ -25,7 +25,7 @@ use livedrop_server::{
 };
 
 use super::{
-    follows,
+    follows, products,
     stage::{End, Stage},
 };
 
@@ -206,6 +206,7 @@ pub(super) async fn stored(stage: &Stage, store: &SharedStore) -> Seen {
         listed(store, person.account_id, &ledgers).await?;
     }
     follows::listed(store).await?;
+    products::listed(store).await?;
     open_ends(stage, store, &ledgers).await
 }
 
@@ -266,8 +267,13 @@ async fn listed(store: &SharedStore, account_id: AccountId, ledgers: &[Folded]) 
 }
 
 async fn announced(store: &SharedStore, kind: EntityKind, id: livedrop::Uuid) -> Seen {
-    let version = store.get_announced(Entity { kind, id }).await;
-    same("announced", &version.map_err(told)?, &1)
+    announced_at(store, Entity { kind, id }, 1).await
+}
+
+/// A row was announced last at this version.
+pub(super) async fn announced_at(store: &SharedStore, entity: Entity, version: i64) -> Seen {
+    let found = store.get_announced(entity).await;
+    same("announced", &found.map_err(told)?, &version)
 }
 
 /// Ledgers are noted as open where something is open, by one process only unless others may wake up; intents are left only where the relay can't know what came

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    domain::{AccountId, DropId, OrderId, ProcessId, RequestId, payment::FailReason},
+    domain::{
+        AccountId, DropId, OrderId, ProcessId, ProductId, RequestId, payment::FailReason,
+        product::Product,
+    },
     env::SharedEnv,
     events::{RecordingSink, Sinks},
     jobs::{
@@ -20,6 +23,7 @@ use crate::{
     store::{
         SharedStore,
         accounts::Creator,
+        conformance::samples,
         embedded::{
             EmbeddedStore,
             raw::{self, RawRow},
@@ -35,6 +39,7 @@ pub(crate) struct Shop {
     pub(crate) raw: Arc<EmbeddedStore>,
     pub(crate) sink: Arc<RecordingSink>,
     pub(crate) drops: Vec<DropId>,
+    products: Vec<ProductId>,
     pub(crate) people: Vec<AccountId>,
 }
 
@@ -72,9 +77,19 @@ impl Shop {
             };
             ctx.store.insert_creator(&creator).await.unwrap();
         }
+        let mut products = Vec::new();
+        for _ in 0..3 {
+            let product = Product {
+                creator_id: people[0],
+                ..samples::product()
+            };
+            ctx.store.insert_product(&product).await.unwrap();
+            products.push(product.product_id);
+        }
         Self {
             ctx,
             raw,
+            products,
             sink,
             drops: Vec::new(),
             people,
@@ -95,16 +110,17 @@ impl Shop {
         self.time().await;
         let now = self.ctx.env.now();
         let item = drops::ScheduleItem {
-            title: "a thing".to_owned(),
+            title: Some("a thing".to_owned()),
             stock: 10,
-            unit_price_minor: price,
+            unit_price_minor: Some(price),
             limit_per_buyer: 0,
+            product: None,
         };
         let wish = drops::ScheduleDrop {
             request_id: RequestId::new(self.ctx.env.uuid()),
             title: "a drop".to_owned(),
             description: String::new(),
-            currency: "EUR".parse().unwrap(),
+            currency: Some("EUR".parse().unwrap()),
             items: vec![item],
             limit_per_buyer: 0,
             opens_at: (!opens_in.is_zero()).then(|| now + opens_in),
@@ -208,6 +224,13 @@ impl Shop {
             let entity = Entity {
                 kind: EntityKind::Drop,
                 id: drop_id.uuid(),
+            };
+            self.ctx.outbox.finish(entity).await.unwrap();
+        }
+        for product_id in &self.products {
+            let entity = Entity {
+                kind: EntityKind::Product,
+                id: product_id.uuid(),
             };
             self.ctx.outbox.finish(entity).await.unwrap();
         }

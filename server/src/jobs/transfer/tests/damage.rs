@@ -3,7 +3,7 @@
 use super::*;
 use crate::jobs::transfer::file::{FORMAT, FileError};
 
-/// One row of each table, as format 1 has them. If this must change, so must [`FORMAT`].
+/// One row of each table, as format 2 has them. If this must change, so must [`FORMAT`].
 const SAMPLE: &str = include_str!("sample.jsonl");
 
 fn read(bytes: &[u8]) -> std::result::Result<usize, FileError> {
@@ -28,7 +28,7 @@ fn whole() -> Vec<u8> {
 
 #[test]
 fn rows_are_written_as_ever() {
-    assert_eq!(FORMAT, 1);
+    assert_eq!(FORMAT, 2);
     let mut tables = Vec::new();
     for line in SAMPLE.lines() {
         let row: TruthRow = serde_json::from_str(line).unwrap();
@@ -96,9 +96,27 @@ fn what_others_wrote_is_told_from_what_newer_versions_wrote() {
         let error = read(foreign.as_bytes()).unwrap_err();
         assert!(matches!(error, FileError::Foreign), "{foreign:?}: {error}");
     }
-    let newer = "{\"livedrop_export\":2,\"and\":[\"more\"]}\nand other lines\n";
+    let newer = "{\"livedrop_export\":3,\"and\":[\"more\"]}\nand other lines\n";
     let error = read(newer.as_bytes()).unwrap_err();
-    assert!(matches!(error, FileError::Newer { found: 2 }), "{error}");
+    assert!(matches!(error, FileError::Newer { found: 3 }), "{error}");
+}
+
+/// Its items name no products.
+#[test]
+fn a_file_of_format_1_is_read() {
+    let mut drop = SAMPLE.lines().filter(|line| line.contains("\"drops\""));
+    let mut drop: serde_json::Value = serde_json::from_str(drop.next().unwrap()).unwrap();
+    let item = drop["row"]["items"][0].as_object_mut().unwrap();
+    assert!(item.remove("product").is_some());
+    let text = drop.to_string();
+    let TruthRow::Drops(row) = serde_json::from_str(&text).unwrap() else {
+        panic!("{text}")
+    };
+    assert_eq!(row.items[0].product, None);
+
+    let head = "{\"livedrop_export\":1,\"program\":\"0.1.0\",\"exported_at\":\"\"}\n";
+    let error = read(format!("{head}{text}\n").as_bytes()).unwrap_err();
+    assert!(matches!(error, FileError::CutOff { .. }), "{error}");
 }
 
 /// Sums that fit do not make a row of two.
