@@ -16,6 +16,7 @@ use crate::{
 mod account;
 mod auth;
 mod builder;
+mod drop_lists;
 mod drop_watch;
 mod drops;
 mod follows;
@@ -25,6 +26,7 @@ mod orders;
 mod resuming;
 
 pub use builder::Builder;
+pub use drop_lists::DropPages;
 pub use drop_watch::{DropNews, DropWatch};
 pub use drops::LedgerPages;
 pub use follows::{FollowerPages, FollowingPages};

@@ -83,8 +83,8 @@ mod session;
 #[cfg(feature = "client")]
 pub use {
     client::{
-        Builder, Client, DropNews, DropWatch, FollowerPages, FollowingPages, LedgerPages,
-        OrderPages, OrderWatch,
+        Builder, Client, DropNews, DropPages, DropWatch, FollowerPages, FollowingPages,
+        LedgerPages, OrderPages, OrderWatch,
     },
     error::{Error, Violation},
     retry::RetryPolicy,

@@ -18,8 +18,10 @@ pub mod status;
 
 mod account_answer;
 mod drop_answer;
+mod drop_list_request;
 mod drop_request;
 mod drop_stream;
+mod drop_update_request;
 mod fields;
 mod follow_answer;
 mod follow_request;

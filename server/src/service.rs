@@ -3,6 +3,9 @@
 pub mod accounts;
 mod claims;
 pub mod context;
+pub mod drop_lists;
+mod drop_rows;
+pub mod drop_update;
 pub mod drop_watch;
 pub mod drops;
 pub mod error;

@@ -38,6 +38,8 @@ pub enum Reason {
     TooManyAttempts,
     ResumeTokenExpired,
     SelfFollow,
+    StaleEtag,
+    DropFrozen,
 }
 
 impl Reason {
@@ -79,6 +81,8 @@ impl Reason {
             Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
             Self::ResumeTokenExpired => "RESUME_TOKEN_EXPIRED",
             Self::SelfFollow => "SELF_FOLLOW",
+            Self::StaleEtag => "STALE_ETAG",
+            Self::DropFrozen => "DROP_FROZEN",
         }
     }
 }

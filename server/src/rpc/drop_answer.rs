@@ -37,10 +37,25 @@ pub(super) fn drop(details: &DropDetails) -> v1::Drop {
         low_stock_threshold: drop.low_stock_threshold,
         sold_out: ledger.is_some_and(|view| view.is_sold_out),
         created_at: Some(to_time(drop.created_at)),
-        etag: drop.version.to_string(),
+        etag: drop.etag(),
         frozen: drop.is_frozen(),
         seq: ledger.map_or(0, |view| i64::try_from(view.seq).unwrap_or(i64::MAX)),
     }
+}
+
+/// The drops that were asked for by these ids.
+pub(super) fn batch(
+    drop_ids: &[DropId],
+    found: &[Option<DropDetails>],
+) -> v1::BatchGetDropsResponse {
+    let mut answer = v1::BatchGetDropsResponse::default();
+    for (drop_id, details) in drop_ids.iter().zip(found) {
+        match details {
+            Some(details) => answer.drops.push(drop(details)),
+            None => answer.missing_drop_ids.push(drop_id.to_string()),
+        }
+    }
+    answer
 }
 
 /// The stock of all items.

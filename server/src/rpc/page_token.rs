@@ -225,7 +225,7 @@ fn read_follow(content: &mut &[u8]) -> Option<FollowPlace> {
 }
 
 /// What the token holds; `None` without a token.
-fn opened<T>(
+pub(super) fn opened<T>(
     token: &str,
     seal: &Seal<'_>,
     read: impl FnOnce(&mut &[u8]) -> Option<T>,
@@ -239,7 +239,7 @@ fn opened<T>(
     read.map(Some).ok_or(FORGED)
 }
 
-fn page_size(size: i32) -> Result<usize, String> {
+pub(super) fn page_size(size: i32) -> Result<usize, String> {
     match size {
         0 => Ok(PAGE_SIZE_DEFAULT),
         size => {

@@ -50,7 +50,9 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::PaymentInProgress
         | Reason::HoldExpired
         | Reason::TooManyAttempts
-        | Reason::SelfFollow => Code::FailedPrecondition,
+        | Reason::SelfFollow
+        | Reason::DropFrozen => Code::FailedPrecondition,
+        Reason::StaleEtag => Code::Aborted,
         Reason::ResumeTokenExpired => Code::OutOfRange,
         Reason::RateLimited | Reason::Overloaded | Reason::TooLarge => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,

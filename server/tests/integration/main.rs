@@ -16,6 +16,7 @@ mod drops;
 mod errors;
 mod events;
 mod follows;
+mod list_drops;
 mod lists;
 mod mutations;
 mod orders;
@@ -24,6 +25,7 @@ mod proofs;
 mod recovery;
 mod restarts;
 mod stripe;
+mod update_drop;
 mod watch;
 mod watch_drop;
 
