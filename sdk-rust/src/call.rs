@@ -76,10 +76,13 @@ calls! {
     CatalogServiceClient: list_products(ListProductsRequest) -> ListProductsResponse, Public;
     CatalogServiceClient: archive_product(ArchiveProductRequest) -> ArchiveProductResponse, SignedIn;
     DropServiceClient: schedule_drop(ScheduleDropRequest) -> ScheduleDropResponse, SignedIn, request_id: String;
+    DropServiceClient: update_drop(UpdateDropRequest) -> UpdateDropResponse, SignedIn;
     DropServiceClient: cancel_drop(CancelDropRequest) -> CancelDropResponse, SignedIn, request_id: String;
     DropServiceClient: end_drop(EndDropRequest) -> EndDropResponse, SignedIn;
     DropServiceClient: restock_drop(RestockDropRequest) -> RestockDropResponse, SignedIn, request_id: String;
     DropServiceClient: get_drop(GetDropRequest) -> GetDropResponse, Public;
+    DropServiceClient: batch_get_drops(BatchGetDropsRequest) -> BatchGetDropsResponse, Public;
+    DropServiceClient: list_drops(ListDropsRequest) -> ListDropsResponse, Public;
     DropServiceClient: list_ledger_records(ListLedgerRecordsRequest) -> ListLedgerRecordsResponse, Public;
     FollowServiceClient: follow(FollowRequest) -> FollowResponse, SignedIn;
     FollowServiceClient: unfollow(UnfollowRequest) -> UnfollowResponse, SignedIn;

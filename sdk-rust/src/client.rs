@@ -18,6 +18,7 @@ mod auth;
 mod builder;
 mod buy;
 mod catalog;
+mod drop_lists;
 mod drop_watch;
 mod drops;
 mod follows;

@@ -174,6 +174,7 @@ pub(super) fn row() -> anyhow::Result<Drop> {
         stock: STOCK,
         unit_price_minor: 1999,
         limit_per_buyer: 0,
+        product: None,
     };
     Ok(Drop {
         drop_id: DropId::new(Uuid::now_v7()),

@@ -61,6 +61,7 @@ pub(crate) async fn schedule_posters(
         unit_price: Some(price),
         stock,
         limit_per_buyer: 2,
+        ..Default::default()
     };
     let opens_at = SystemTime::now() + wait;
     let request = v1::ScheduleDropRequest {

@@ -20,6 +20,18 @@ impl Client {
         self.call(request).await
     }
 
+    /// Changes the fields of a drop that the request's mask names: its terms until they are frozen, its title and description until it
+    /// ends. With the `etag` of the drop that was read, another's change is not lost: it is answered with `STALE_ETAG`.
+    ///
+    /// # Errors
+    /// `DROP_FROZEN`, `STALE_ETAG`, `DROP_ENDED`, `DROP_CANCELLED`, `DROP_NOT_FOUND`, `NOT_OWNER`, or a general one.
+    pub async fn update_drop(
+        &self,
+        request: v1::UpdateDropRequest,
+    ) -> Result<v1::UpdateDropResponse, Error> {
+        self.call(request).await
+    }
+
     /// Calls a drop off.
     ///
     /// # Errors

@@ -49,6 +49,7 @@ lists! {
     ListLedgerRecordsRequest: records of LedgerRecord;
     ListFollowersRequest: followers of Follower;
     ListFollowingRequest: following of FollowedCreator;
+    ListDropsRequest: drops of Drop;
     ListProductsRequest: products of Product;
 }
 

@@ -34,7 +34,7 @@ pub struct Drop {
     pub drop_id: DropId,
     /// Whose drop it is.
     pub creator_id: AccountId,
-    /// Counts the row's changes, from 1; the etag.
+    /// Counts the row's changes, from 1.
     pub version: i64,
     /// The change that made this version, so that an unknown outcome can be settled by reading.
     pub op_id: uuid::Uuid,
@@ -78,6 +78,12 @@ impl Drop {
     #[must_use]
     pub fn public_version(&self) -> i64 {
         self.version - i64::from(self.is_frozen())
+    }
+
+    /// Names the version that people see.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        self.public_version().to_string()
     }
 
     /// Whether the terms are to be frozen by the clock.

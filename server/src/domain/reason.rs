@@ -43,6 +43,7 @@ pub enum Reason {
     ProductNotFound,
     ProductArchived,
     StaleEtag,
+    DropFrozen,
 }
 
 impl Reason {
@@ -89,6 +90,7 @@ impl Reason {
             Self::ProductNotFound => "PRODUCT_NOT_FOUND",
             Self::ProductArchived => "PRODUCT_ARCHIVED",
             Self::StaleEtag => "STALE_ETAG",
+            Self::DropFrozen => "DROP_FROZEN",
         }
     }
 }

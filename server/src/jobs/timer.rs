@@ -87,6 +87,15 @@ impl Timer {
         }
     }
 
+    /// Sets those alarms of a drop that are not past: a drop that was just woken needs no other.
+    fn arm_ahead(&self, drop: &Drop) {
+        let now = self.0.env.now();
+        let times = [drop.opens_at - FREEZE_AHEAD, drop.opens_at, drop.ends_at];
+        let ahead = times.into_iter().filter(|due| *due > now);
+        let alarms = ahead.map(|due| (due, drop.drop_id));
+        self.0.armed.lock().extend(alarms);
+    }
+
     /// Works until `stop`.
     pub async fn run(self, store: SharedStore, ledgers: Registry, stop: CancellationToken) {
         let mut read_from =
@@ -193,8 +202,11 @@ impl Timer {
             return;
         }
         match ledgers.ledger(drop_id).await {
-            // A row may be stale or without its drop: cancelled early, or never made.
-            Ok(_) | Err(LedgerError::UnknownDrop | LedgerError::NotFrozen(_)) => {}
+            // The alarm may be of times that were changed since, here or elsewhere: what is ahead by the drop's row counts.
+            Ok(ledger) => self.arm_ahead(&ledger.row()),
+            Err(LedgerError::NotFrozen(drop)) if !drop.cancelled => self.arm_ahead(&drop),
+            // Cancelled early, or never made.
+            Err(LedgerError::UnknownDrop | LedgerError::NotFrozen(_)) => {}
             Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
                 tracing::warn!(%drop_id, %error, "drop could not be woken");
                 self.0

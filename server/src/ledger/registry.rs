@@ -28,7 +28,7 @@ use super::{
     writer::{Ended, Opening, QUEUE_MAX, Queued, Writer},
 };
 use crate::{
-    domain::{DropId, OrderId, ProcessId, drop::Drop, drop::LedgerSecret},
+    domain::{DropId, OrderId, ProcessId, Timestamp, drop::Drop, drop::LedgerSecret},
     env::SharedEnv,
     store::{OpenLedger, SharedStore, StoreError, projections::Checkpoint},
 };
@@ -64,8 +64,8 @@ impl From<StoreError> for LedgerError {
 /// An open ledger.
 #[derive(Debug)]
 pub struct OpenedLedger {
-    /// The frozen row.
-    pub drop: Arc<Drop>,
+    /// The frozen row, and when it was read last: its terms are final, its texts may change.
+    row: Mutex<(Arc<Drop>, Timestamp)>,
     /// The ledger's secret.
     pub secret: LedgerSecret,
     /// The drop as of the newest record, always current.
@@ -79,6 +79,32 @@ pub struct OpenedLedger {
 }
 
 impl OpenedLedger {
+    /// The drop's row, as it is known here.
+    #[must_use]
+    pub fn row(&self) -> Arc<Drop> {
+        self.row.lock().0.clone()
+    }
+
+    /// Whether the row is to be read anew, since it was read longer than this ago. Says so to one caller only.
+    #[must_use]
+    pub fn is_row_due(&self, now: Timestamp, good_for: Duration) -> bool {
+        let mut row = self.row.lock();
+        let is_due = now.since(row.1) >= good_for;
+        if is_due {
+            row.1 = now;
+        }
+        is_due
+    }
+
+    /// Takes over a row that was read or written by now, unless a newer one is known. The newest known.
+    pub fn renew(&self, drop: Arc<Drop>) -> Arc<Drop> {
+        let mut row = self.row.lock();
+        if drop.version > row.0.version {
+            row.0 = drop;
+        }
+        row.0.clone()
+    }
+
     /// Watches an order from now on.
     #[must_use]
     pub fn watch_order(&self, order_id: OrderId) -> OrderChanges {
@@ -186,6 +212,12 @@ impl Registry {
         self.0.open.lock().contains_key(&drop_id)
     }
 
+    /// Finds a ledger that is in memory.
+    #[must_use]
+    pub fn opened(&self, drop_id: DropId) -> Option<Arc<OpenedLedger>> {
+        self.0.open.lock().get(&drop_id)?.get().cloned()
+    }
+
     /// Finds or opens a ledger. Freezes the drop's terms if that is due.
     ///
     /// # Errors
@@ -227,6 +259,7 @@ impl Registry {
         cell: Weak<OnceCell<Arc<OpenedLedger>>>,
     ) -> Result<Arc<OpenedLedger>, LedgerError> {
         let inner = &self.0;
+        let read_at = inner.env.now();
         let (drop, secret) =
             match freeze::read_or_freeze(&*inner.store, &*inner.env, drop_id).await? {
                 Frozen::Yes(drop, secret) => (*drop, secret),
@@ -296,7 +329,7 @@ impl Registry {
             }),
         );
         Ok(Arc::new(OpenedLedger {
-            drop: Arc::new(drop),
+            row: Mutex::new((Arc::new(drop), read_at)),
             secret,
             view,
             queue,

@@ -81,19 +81,42 @@ impl DropView {
     /// The view of a sealed drop by its row: units move no more. `None` while it is not sealed.
     #[must_use]
     pub fn sealed(status: &DropStatus) -> Option<Self> {
-        let closed = match status.state {
-            _ if !status.is_sealed => return None,
-            DropState::Cancelled => CloseReason::Cancelled,
-            DropState::Ended => CloseReason::Ended,
-            DropState::Scheduled | DropState::Live => return None,
+        let is_over = matches!(status.state, DropState::Ended | DropState::Cancelled);
+        (status.is_sealed && is_over).then(|| Self::of_status(status))
+    }
+
+    /// The view of a drop by its row, which follows the ledger.
+    #[must_use]
+    pub fn of_status(status: &DropStatus) -> Self {
+        let closed = |reason| match status.is_sealed {
+            true => Phase::Sealed(reason),
+            false => Phase::Closed(reason),
         };
-        Some(Self {
+        Self {
             seq: status.seq,
-            phase: Phase::Sealed(closed),
+            phase: match status.state {
+                DropState::Scheduled => Phase::Scheduled,
+                DropState::Live => Phase::Live,
+                DropState::Ended => closed(CloseReason::Ended),
+                DropState::Cancelled => closed(CloseReason::Cancelled),
+            },
             items: status.items.iter().map(Item::of_row).collect(),
             is_sold_out: status.is_sold_out,
             changes: Arc::default(),
-        })
+        }
+    }
+
+    /// Where the drop's life stands, in the words of its row.
+    #[must_use]
+    pub const fn state(&self) -> DropState {
+        match self.phase {
+            Phase::Empty | Phase::Scheduled => DropState::Scheduled,
+            Phase::Live => DropState::Live,
+            Phase::Closed(CloseReason::Cancelled) | Phase::Sealed(CloseReason::Cancelled) => {
+                DropState::Cancelled
+            }
+            Phase::Closed(_) | Phase::Sealed(_) => DropState::Ended,
+        }
     }
 
     /// The drop's row.
@@ -107,19 +130,11 @@ impl DropView {
             held: item.held,
             sold: item.sold,
         };
-        let state = match self.phase {
-            Phase::Empty | Phase::Scheduled => DropState::Scheduled,
-            Phase::Live => DropState::Live,
-            Phase::Closed(CloseReason::Cancelled) | Phase::Sealed(CloseReason::Cancelled) => {
-                DropState::Cancelled
-            }
-            Phase::Closed(_) | Phase::Sealed(_) => DropState::Ended,
-        };
         DropStatus {
             drop_id,
             seq: self.seq,
             recorded_at,
-            state,
+            state: self.state(),
             is_sealed: matches!(self.phase, Phase::Sealed(_)),
             is_sold_out: self.is_sold_out,
             items: self.items.iter().map(item).collect(),

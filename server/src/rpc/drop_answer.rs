@@ -37,7 +37,7 @@ pub(super) fn drop(details: &DropDetails) -> v1::Drop {
         low_stock_threshold: drop.low_stock_threshold,
         sold_out: ledger.is_some_and(|view| view.is_sold_out),
         created_at: Some(to_time(drop.created_at)),
-        etag: drop.version.to_string(),
+        etag: drop.etag(),
         frozen: drop.is_frozen(),
         seq: ledger.map_or(0, |view| i64::try_from(view.seq).unwrap_or(i64::MAX)),
         // `drop_embeds` fills them in.

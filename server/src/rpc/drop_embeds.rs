@@ -7,7 +7,7 @@ use prost::Message as _;
 
 use super::{account_answer, catalog_answer, drop_answer};
 use crate::{
-    domain::{VariantId, drop::Drop, product::Product},
+    domain::{DropId, VariantId, drop::Drop, product::Product},
     service::{
         Context,
         drop_embeds::{self, Embedded},
@@ -38,6 +38,21 @@ pub(super) async fn wholes(ctx: &Context, details: &[DropDetails]) -> Vec<v1::Dr
         }
     };
     details.iter().map(whole).collect()
+}
+
+/// The drops that were asked for by these ids.
+pub(super) async fn batch(
+    ctx: &Context,
+    drop_ids: &[DropId],
+    found: Vec<Option<DropDetails>>,
+) -> v1::BatchGetDropsResponse {
+    let missing = drop_ids.iter().zip(&found).filter(|(_, it)| it.is_none());
+    let missing_drop_ids = missing.map(|(drop_id, _)| drop_id.to_string()).collect();
+    let found: Vec<_> = found.into_iter().flatten().collect();
+    v1::BatchGetDropsResponse {
+        drops: wholes(ctx, &found).await,
+        missing_drop_ids,
+    }
 }
 
 /// The products that the drop's items name, in the items' order, as far as there is room.

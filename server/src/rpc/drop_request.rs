@@ -33,31 +33,17 @@ pub(super) fn schedule(
 ) -> Result<ScheduleDrop, Error> {
     let mut found = Violations::default();
     let request_id: Option<RequestId> = found.check("request_id", fields::id(&request.request_id));
-    let title = found.check("title", fields::text(request.title, TITLE_CHARS, false));
-    let description = found.check(
-        "description",
-        fields::text(request.description, DESCRIPTION_CHARS, true),
-    );
-    let limit_per_buyer = found.check(
-        "limit_per_buyer",
-        fields::number(request.limit_per_buyer, LIMIT),
-    );
-    let threshold = fields::number(request.low_stock_threshold, 0..=*STOCK.end());
-    let low_stock_threshold = found.check("low_stock_threshold", threshold);
+    let title = title(request.title, &mut found);
+    let description = description(request.description, &mut found);
+    let limit_per_buyer = limit_per_buyer(request.limit_per_buyer, &mut found);
+    let low_stock_threshold = low_stock_threshold(request.low_stock_threshold, &mut found);
     let opens_at = match request.opens_at {
         Some(time) => found.check("opens_at", fields::time(time)).map(Some),
         None => Some(None),
     };
-    let ends_at = request
-        .ends_at
-        .ok_or_else(|| "must be given".to_owned())
-        .and_then(fields::time);
-    let ends_at = found.check("ends_at", ends_at);
-    let hold = match request.hold_duration {
-        Some(span) => found.check("hold_duration", fields::span(span, HOLD)),
-        None => Some(HOLD_DEFAULT),
-    };
-    let items = items(request.items, &mut found);
+    let ends_at = given_time("ends_at", request.ends_at, &mut found);
+    let hold = hold(request.hold_duration, &mut found);
+    let items = items(request.items, "", &mut found);
     let wish = (|| {
         let (currency, items) = items?;
         Some(ScheduleDrop {
@@ -85,9 +71,48 @@ pub(super) fn schedule(
         .ok_or_else(|| found.into())
 }
 
-/// Reads the items and the one currency of the prices that are given. What a product says is not known here.
-fn items(
+pub(super) fn title(title: String, found: &mut Violations) -> Option<String> {
+    found.check("title", fields::text(title, TITLE_CHARS, false))
+}
+
+pub(super) fn description(description: String, found: &mut Violations) -> Option<String> {
+    let text = fields::text(description, DESCRIPTION_CHARS, true);
+    found.check("description", text)
+}
+
+pub(super) fn limit_per_buyer(limit: i32, found: &mut Violations) -> Option<i32> {
+    found.check("limit_per_buyer", fields::number(limit, LIMIT))
+}
+
+pub(super) fn low_stock_threshold(threshold: i64, found: &mut Violations) -> Option<i64> {
+    let threshold = fields::number(threshold, 0..=*STOCK.end());
+    found.check("low_stock_threshold", threshold)
+}
+
+pub(super) fn hold(
+    span: Option<prost_types::Duration>,
+    found: &mut Violations,
+) -> Option<Duration> {
+    match span {
+        Some(span) => found.check("hold_duration", fields::span(span, HOLD)),
+        None => Some(HOLD_DEFAULT),
+    }
+}
+
+/// Reads a time that has no default.
+pub(super) fn given_time(
+    field: &str,
+    time: Option<prost_types::Timestamp>,
+    found: &mut Violations,
+) -> Option<Timestamp> {
+    let time = time.ok_or_else(|| "must be given".to_owned());
+    found.check(field, time.and_then(fields::time))
+}
+
+/// Reads the items and the one currency of the prices that are given; what a product says is not known here. `within` each item of the request is what the contract calls a `ScheduleDropItem`.
+pub(super) fn items(
     items: Vec<v1::ScheduleDropItem>,
+    within: &str,
     found: &mut Violations,
 ) -> Option<(Option<Currency>, Vec<ScheduleItem>)> {
     if !ITEMS.contains(&items.len()) {
@@ -97,7 +122,7 @@ fn items(
     let mut currency = None;
     let mut read = Vec::with_capacity(items.len());
     for (i, item) in items.into_iter().enumerate() {
-        let field = |name: &str| format!("items[{i}].{name}");
+        let field = |name: &str| format!("items[{i}]{within}.{name}");
         let product = product((&item.product_id, &item.variant_id), &field, found);
         let has_product = !item.product_id.is_empty() || !item.variant_id.is_empty();
         let title = if has_product && item.title.is_empty() {

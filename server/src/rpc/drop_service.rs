@@ -7,11 +7,12 @@ use livedrop_proto::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    caller, drop_embeds, drop_request, drop_stream, ledger_answer, page_token,
+    caller, drop_embeds, drop_list_request, drop_request, drop_stream, drop_update_request,
+    ledger_answer, page_token,
     stream::{Frames, Streams},
     time_left,
 };
-use crate::service::{Context, DropWatch, drops, ledger_records};
+use crate::service::{Context, DropWatch, drop_lists, drop_update, drops, ledger_records};
 
 /// Serves drops.
 #[derive(Debug)]
@@ -32,6 +33,18 @@ impl DropService for DropRpc {
         let wish = drop_request::schedule(request.into_inner(), self.ctx.env.now())?;
         let details = drops::schedule(&self.ctx, caller.account_id, wish, left).await?;
         Ok(Response::new(v1::ScheduleDropResponse {
+            drop: Some(drop_embeds::whole(&self.ctx, &details).await),
+        }))
+    }
+
+    async fn update_drop(
+        &self,
+        request: Request<v1::UpdateDropRequest>,
+    ) -> Result<Response<v1::UpdateDropResponse>, Status> {
+        let (caller, left) = (caller(&request)?, time_left(&request));
+        let wish = drop_update_request::update(request.into_inner())?;
+        let details = drop_update::update(&self.ctx, caller.account_id, wish, left).await?;
+        Ok(Response::new(v1::UpdateDropResponse {
             drop: Some(drop_embeds::whole(&self.ctx, &details).await),
         }))
     }
@@ -92,6 +105,26 @@ impl DropService for DropRpc {
         }))
     }
 
+    async fn batch_get_drops(
+        &self,
+        request: Request<v1::BatchGetDropsRequest>,
+    ) -> Result<Response<v1::BatchGetDropsResponse>, Status> {
+        let drop_ids = drop_list_request::batch(request.get_ref())?;
+        let found = drop_lists::batch(&self.ctx, &drop_ids).await?;
+        Ok(Response::new(
+            drop_embeds::batch(&self.ctx, &drop_ids, found).await,
+        ))
+    }
+
+    async fn list_drops(
+        &self,
+        request: Request<v1::ListDropsRequest>,
+    ) -> Result<Response<v1::ListDropsResponse>, Status> {
+        let asked = drop_list_request::list(&self.ctx.keys, request.get_ref())?;
+        let answer = asked.answer(&self.ctx).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn list_ledger_records(
         &self,
         request: Request<v1::ListLedgerRecordsRequest>,
@@ -101,6 +134,7 @@ impl DropService for DropRpc {
         let answer = ledger_answer::page(&self.ctx.keys, &asked, &page)?;
         Ok(Response::new(answer))
     }
+
     type WatchDropStream = Frames<Shared<v1::WatchDropResponse>>;
 
     async fn watch_drop(

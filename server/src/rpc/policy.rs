@@ -103,9 +103,11 @@ pub static METHODS: &[Method] = &[
     entry("/livedrop.v1.CatalogService/GetProduct", Public, Business),
     entry("/livedrop.v1.CatalogService/ListProducts", Public, Business),
     entry("/livedrop.v1.CatalogService/UpdateProduct", Owner, Business),
+    entry("/livedrop.v1.DropService/BatchGetDrops", Public, Business),
     entry("/livedrop.v1.DropService/CancelDrop", Owner, Business),
     entry("/livedrop.v1.DropService/EndDrop", Owner, Business),
     entry("/livedrop.v1.DropService/GetDrop", Public, Business),
+    entry("/livedrop.v1.DropService/ListDrops", Public, Business),
     entry(
         "/livedrop.v1.DropService/ListLedgerRecords",
         Public,
@@ -113,6 +115,7 @@ pub static METHODS: &[Method] = &[
     ),
     entry("/livedrop.v1.DropService/RestockDrop", Owner, Business),
     entry("/livedrop.v1.DropService/ScheduleDrop", SignedIn, Business),
+    entry("/livedrop.v1.DropService/UpdateDrop", Owner, Business),
     entry("/livedrop.v1.DropService/WatchDrop", Public, Business),
     entry(
         "/livedrop.v1.FollowService/CheckFollows",

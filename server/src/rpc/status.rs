@@ -53,7 +53,8 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::TooManyAttempts
         | Reason::SelfFollow
         | Reason::AccountInUse
-        | Reason::ProductArchived => Code::FailedPrecondition,
+        | Reason::ProductArchived
+        | Reason::DropFrozen => Code::FailedPrecondition,
         Reason::StaleEtag => Code::Aborted,
         Reason::ResumeTokenExpired => Code::OutOfRange,
         Reason::RateLimited | Reason::Overloaded | Reason::TooLarge => Code::ResourceExhausted,

@@ -128,10 +128,12 @@ async fn read(ctx: &Context, key: Key) -> Result<Row, Arc<StoreError>> {
     let (kept, store) = (&ctx.drop_embeds, &ctx.store);
     match key {
         Key::Creator(creator_id) => {
-            let read = async { {
-                let found = store.get_creator(creator_id).await?;
-                Ok(found.filter(|it| !it.is_deleted()).map(Arc::new))
-            } };
+            let read = async {
+                {
+                    let found = store.get_creator(creator_id).await?;
+                    Ok(found.filter(|it| !it.is_deleted()).map(Arc::new))
+                }
+            };
             let row = kept.creators.try_get_with(creator_id, read).await;
             row.map(Row::Creator)
         }

@@ -57,11 +57,12 @@ pub(super) fn print(mut print: Fingerprint, items: &[ScheduleItem]) -> Fingerpri
 pub struct Offer {
     /// Currency of all prices.
     pub currency: Currency,
-    items: Vec<OfferedItem>,
+    pub(super) items: Vec<OfferedItem>,
 }
 
-#[derive(Debug)]
-struct OfferedItem {
+/// An item with title and price.
+#[derive(Debug, Clone)]
+pub(super) struct OfferedItem {
     title: String,
     unit_price_minor: i64,
     wish: ScheduleItem,
@@ -71,15 +72,22 @@ impl Offer {
     /// The items of this drop. Their ids follow from the drop's, so that a repeat of the call makes the same row.
     #[must_use]
     pub fn into_items(self, drop_id: DropId) -> Vec<Item> {
-        let item = |(i, item): (usize, OfferedItem)| Item {
-            item_id: item_id(drop_id, i),
-            title: item.title,
-            stock: item.wish.stock,
-            unit_price_minor: item.unit_price_minor,
-            limit_per_buyer: item.wish.limit_per_buyer,
-            product: item.wish.product,
-        };
+        let item = |(i, item): (usize, OfferedItem)| item.into_item(item_id(drop_id, i));
         self.items.into_iter().enumerate().map(item).collect()
+    }
+}
+
+impl OfferedItem {
+    /// The item, with its id.
+    pub(super) fn into_item(self, item_id: ItemId) -> Item {
+        Item {
+            item_id,
+            title: self.title,
+            stock: self.wish.stock,
+            unit_price_minor: self.unit_price_minor,
+            limit_per_buyer: self.wish.limit_per_buyer,
+            product: self.wish.product,
+        }
     }
 }
 
@@ -93,7 +101,8 @@ fn item_id(drop_id: DropId, index: usize) -> ItemId {
 }
 
 /// Completes the items of a creator's drop from the products that they name. `currency` is that of the prices that are given.
-/// `violations` are those that were found before; all are told at once.
+/// `within` each item of the request is what the contract calls a `ScheduleDropItem`. `violations` are those that were found before; all are
+/// told at once.
 ///
 /// # Errors
 /// `Invalid`; `PRODUCT_NOT_FOUND`, `NOT_OWNER`, `PRODUCT_ARCHIVED` by the first product that is no good.
@@ -102,6 +111,7 @@ pub async fn offer(
     creator_id: AccountId,
     currency: Option<Currency>,
     items: &[ScheduleItem],
+    within: &str,
     violations: Vec<Violation>,
 ) -> Result<Offer> {
     let products = products(ctx, items).await?;
@@ -120,6 +130,7 @@ pub async fn offer(
         };
         let mut item = Completing {
             index: i,
+            within,
             currency: &mut currency,
             found: &mut found,
         };
@@ -183,13 +194,14 @@ fn usable(
 /// One item on its way to be complete.
 struct Completing<'a> {
     index: usize,
+    within: &'a str,
     currency: &'a mut Option<Currency>,
     found: &'a mut Violations,
 }
 
 impl Completing<'_> {
     fn note(&mut self, field: &str, rule: &str) {
-        let field = format!("items[{}].{field}", self.index);
+        let field = format!("items[{}]{}.{field}", self.index, self.within);
         self.found.note(&field, rule);
     }
 

@@ -6,7 +6,7 @@ pub use super::drop_items::ScheduleItem;
 use super::{
     Context, Error, Result, Violation,
     drop_items::{self, Offer},
-    refusals, requests,
+    drop_rows, refusals, requests,
     requests::Fingerprint,
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         Cas, Put,
         drops::{DropTime, DropTimeKey},
         outbox::{Entity, EntityKind},
+        projections::DropState,
         requests::RequestKey,
     },
 };
@@ -27,7 +28,7 @@ pub const OPENS_AHEAD_MAX: Duration = Duration::from_secs(366 * 86_400);
 /// How long a drop may sell.
 pub const OPEN_FOR_MAX: Duration = Duration::from_secs(30 * 86_400);
 /// Tries on a row that others change at the same time.
-const TRIES_MAX: usize = 16;
+pub(super) const TRIES_MAX: usize = 16;
 
 /// A drop to be made, checked but for what depends on the time of the call.
 #[derive(Debug, Clone)]
@@ -139,6 +140,15 @@ impl DropDetails {
         self.ledger.as_ref().map_or(0, |view| view.seq)
     }
 
+    /// Where the drop's life stands.
+    pub(super) fn state(&self) -> DropState {
+        match &self.ledger {
+            Some(view) => view.state(),
+            None if self.drop.cancelled => DropState::Cancelled,
+            None => DropState::Scheduled,
+        }
+    }
+
     pub(super) fn row(drop: Drop) -> Self {
         Self {
             drop: Arc::new(drop),
@@ -168,7 +178,7 @@ pub async fn schedule(
         request_id,
     };
     let violations = time_violations(wish.opens_at, wish.ends_at, now);
-    let offer = drop_items::offer(ctx, caller, wish.currency, &wish.items, violations).await;
+    let offer = drop_items::offer(ctx, caller, wish.currency, &wish.items, "", violations).await;
     // A late repeat of a call that was fine in its time is answered, not refused. A refused first try claims nothing.
     let offer = match offer {
         Err(refusal) if ctx.store.get_request(&key).await?.is_none() => return Err(refusal),
@@ -202,7 +212,7 @@ pub async fn schedule(
     get(ctx, drop_id, time_left).await
 }
 
-fn entity(drop_id: DropId) -> Entity {
+pub(super) fn entity(drop_id: DropId) -> Entity {
     Entity {
         kind: EntityKind::Drop,
         id: drop_id.uuid(),
@@ -234,7 +244,7 @@ pub(super) async fn from_ledger(
     let view = ledger.view.borrow().clone();
     if view.seq > 0 {
         return Ok(DropDetails {
-            drop: ledger.drop.clone(),
+            drop: drop_rows::newest_of(ctx, &ledger).await,
             ledger: Some(view),
         });
     }
@@ -251,12 +261,12 @@ pub(super) async fn newest(
     let answer = ctx.ledgers.call(drop_id, Command::GetDrop, time_left).await;
     match answer {
         Err(LedgerError::NotFrozen(drop)) => Ok(DropDetails::row(*drop)),
-        answer => answered(drop_id, None, answer),
+        answer => answered(ctx, drop_id, None, answer).await,
     }
 }
 
 /// A sealed drop whose ledger is not in memory is read from its rows: old drops are looked at for years.
-async fn sealed(ctx: &Context, drop_id: DropId) -> Result<Option<DropDetails>> {
+pub(super) async fn sealed(ctx: &Context, drop_id: DropId) -> Result<Option<DropDetails>> {
     if ctx.ledgers.is_open(drop_id) {
         return Ok(None);
     }
@@ -357,7 +367,7 @@ pub async fn cancel(
             .await
         {
             Err(LedgerError::NotFrozen(drop)) => *drop,
-            answer => return answered(drop_id, request_id, answer),
+            answer => return answered(ctx, drop_id, request_id, answer).await,
         };
         if drop.cancelled {
             return Ok(DropDetails::row(drop));
@@ -377,19 +387,27 @@ pub async fn cancel(
             Cas::Stale(_) => {}
         }
     }
-    Err(Error::Unavailable {
+    Err(keeps_changing())
+}
+
+pub(super) fn keeps_changing() -> Error {
+    Error::Unavailable {
         retry_after: Duration::from_millis(250),
         cause: "the row keeps changing".to_owned(),
-    })
+    }
 }
 
 /// Refuses callers who are not the drop's creator.
 pub(super) async fn owned(ctx: &Context, caller: AccountId, drop_id: DropId) -> Result<()> {
     let creator_id = match ctx.ledgers.ledger(drop_id).await {
-        Ok(ledger) => ledger.drop.creator_id,
+        Ok(ledger) => ledger.row().creator_id,
         Err(LedgerError::NotFrozen(drop)) => drop.creator_id,
         Err(error) => return Err(refusals::no_answer(drop_id, error)),
     };
+    owns(caller, creator_id, drop_id)
+}
+
+pub(super) fn owns(caller: AccountId, creator_id: AccountId, drop_id: DropId) -> Result<()> {
     if creator_id == caller {
         return Ok(());
     }
@@ -409,20 +427,21 @@ async fn on_ledger(
 ) -> Result<DropDetails> {
     let request_id = command.request_id();
     let answer = ctx.ledgers.call(drop_id, command, time_left).await;
-    answered(drop_id, request_id, answer)
+    answered(ctx, drop_id, request_id, answer).await
 }
 
 type Answered =
     std::result::Result<(Arc<crate::ledger::registry::OpenedLedger>, Answer), LedgerError>;
 
-fn answered(
+async fn answered(
+    ctx: &Context,
     drop_id: DropId,
     request_id: Option<RequestId>,
     answer: Answered,
 ) -> Result<DropDetails> {
     match answer {
         Ok((ledger, Answer::Drop(view))) => Ok(DropDetails {
-            drop: ledger.drop.clone(),
+            drop: drop_rows::newest_of(ctx, &ledger).await,
             ledger: Some(view),
         }),
         Ok((_, Answer::Refused(refusal))) => Err(refusals::refused(drop_id, request_id, refusal)),

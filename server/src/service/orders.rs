@@ -106,7 +106,7 @@ pub async fn place(
     let view = match ctx.ledgers.call(drop_id, command, time_left).await {
         Ok((_, Answer::Order(view))) => *view,
         Ok((ledger, Answer::Refused(Refusal::UnknownItem(_)))) => {
-            return Err(refusals::unknown_items(&ledger.drop, &lines));
+            return Err(refusals::unknown_items(&ledger.row(), &lines));
         }
         Ok((_, Answer::Refused(refusal))) => {
             return Err(refusals::refused(drop_id, Some(request_id), refusal));

@@ -19,6 +19,7 @@ mod errors;
 mod events;
 mod follows;
 mod grpc_web;
+mod list_drops;
 mod lists;
 mod mutations;
 mod orders;
@@ -29,6 +30,7 @@ mod recovery;
 mod restarts;
 mod stripe;
 mod tls;
+mod update_drop;
 mod watch;
 mod watch_drop;
 

@@ -211,7 +211,47 @@ async fn valid(creator: &Client, buyer: &Client) -> Vec<(&'static str, Vec<u8>)>
         ),
     ];
     let products = about_products(creator).await;
-    [calls, about_follows(&drop.creator_id), products].concat()
+    [
+        calls,
+        about_follows(&drop.creator_id),
+        products,
+        about_drops(&drop),
+    ]
+    .concat()
+}
+
+fn about_drops(drop: &v1::Drop) -> Vec<(&'static str, Vec<u8>)> {
+    let paths = ["description", "items", "opens_at"].map(str::to_owned);
+    let update = v1::UpdateDropRequest {
+        drop_id: drop.drop_id.clone(),
+        update_mask: Some(livedrop::prost_types::FieldMask {
+            paths: paths.to_vec(),
+        }),
+        etag: drop.etag.clone(),
+        description: "Another".into(),
+        items: vec![v1::UpdateDropItem {
+            item_id: drop.items[0].item_id.clone(),
+            item: Some(item(0, 5)),
+        }],
+        opens_at: drop.opens_at,
+        ..Default::default()
+    };
+    let batch = v1::BatchGetDropsRequest {
+        drop_ids: vec![drop.drop_id.clone(), request_id()],
+    };
+    let list = v1::ListDropsRequest {
+        state: v1::DropState::Live.into(),
+        creator_id: drop.creator_id.clone(),
+        opens_after: drop.opens_at,
+        opens_before: drop.ends_at,
+        page_size: 1,
+        page_token: String::new(),
+    };
+    vec![
+        ("DropService/UpdateDrop", update.encode_to_vec()),
+        ("DropService/BatchGetDrops", batch.encode_to_vec()),
+        ("DropService/ListDrops", list.encode_to_vec()),
+    ]
 }
 
 fn about_follows(creator_id: &str) -> Vec<(&'static str, Vec<u8>)> {

@@ -20,7 +20,7 @@ use crate::{
 
 /// How long the stock stays as it is shown, at least; changes of the drop's state do not wait. Twenty times a second is smooth for people.
 const STOCK_EVERY: Duration = Duration::from_millis(50);
-/// How often a row is read that no ledger stands for yet, for changes that were made elsewhere.
+/// How often the row is read for changes that were made elsewhere: of its terms before the freeze, of its texts afterwards.
 const ROW_EVERY: Duration = Duration::from_millis(500);
 /// A drop that can't be looked at is tried again after this, so many times: watchers are told after ten seconds.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
@@ -180,7 +180,7 @@ impl Lookout {
                     let newest = drops::newest(&self.ctx, self.drop_id, LOOK_WITHIN).await;
                     newest.map_err(|error| LedgerError::Unavailable(error.to_string()))?;
                 }
-                Ok(Some((ledger.drop.clone(), view)))
+                Ok(Some((ledger.row(), view)))
             }
             Err(LedgerError::NotFrozen(drop)) => {
                 self.show(DropDetails::row(*drop));
@@ -197,6 +197,7 @@ impl Lookout {
     /// Shows what the ledger tells until it leaves memory.
     async fn follow_ledger(&mut self, mut drop: Arc<Drop>, view: watch::Receiver<Arc<DropView>>) {
         let mut view = Some(view);
+        let mut row_due = self.ctx.env.sleep(ROW_EVERY);
         loop {
             if let Some(told) = &mut view {
                 let newest = told.borrow_and_update().clone();
@@ -218,6 +219,7 @@ impl Lookout {
                 .as_ref()
                 .map_or(0, |view| view.changes.len());
             let next = tokio::select! {
+                () = &mut row_due, if view.is_some() => Next::Row,
                 next = news(&self.ctx, view.as_mut(), known) => next,
                 () = self.hint.notified() => Next::Row,
             };
@@ -225,6 +227,7 @@ impl Lookout {
                 Next::View => {}
                 Next::Gone => return,
                 Next::Row => {
+                    row_due = self.ctx.env.sleep(ROW_EVERY);
                     // Unreadable: it is shown with the next change.
                     if let Ok(Some(row)) = self.ctx.store.get_drop(self.drop_id).await
                         && row.version > drop.version

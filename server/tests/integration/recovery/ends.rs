@@ -200,7 +200,7 @@ pub(super) async fn stored(stage: &Stage, store: &SharedStore) -> Seen {
     let ledgers = fold(&**store, &stage.drop_ids).await?;
     right(stage, &ledgers)?;
     for ledger in &ledgers {
-        rows(store, ledger).await?;
+        rows(stage, store, ledger).await?;
     }
     for person in &stage.people {
         listed(store, person.account_id, &ledgers).await?;
@@ -211,7 +211,7 @@ pub(super) async fn stored(stage: &Stage, store: &SharedStore) -> Seen {
 }
 
 /// Everything that a ledger is projected into is as its fold says, and as new.
-async fn rows(store: &SharedStore, Folded { state, orders }: &Folded) -> Seen {
+async fn rows(stage: &Stage, store: &SharedStore, Folded { state, orders }: &Folded) -> Seen {
     let drop_id = state.ledger_id();
     let terms = state.terms().ok_or("no terms")?;
     let mut listed = Vec::new();
@@ -241,7 +241,8 @@ async fn rows(store: &SharedStore, Folded { state, orders }: &Folded) -> Seen {
     let drops = store.list_creator_drops(creator_id, all()).await;
     let is_listed = drops.map_err(told)?.iter().any(|(_, id)| *id == drop_id);
     same("a creator's list", &is_listed, &true)?;
-    announced(store, EntityKind::Drop, drop_id.uuid()).await
+    let version = stage.drops.version;
+    announced(store, EntityKind::Drop, drop_id.uuid(), version).await
 }
 
 /// A person's list of orders, and that the person was announced.
@@ -259,15 +260,20 @@ async fn listed(store: &SharedStore, account_id: AccountId, ledgers: &[Folded]) 
         found.extend(page.map_err(told)?);
     }
     same("a buyer's list", &found, &expected)?;
-    announced(store, EntityKind::Account, account_id.uuid()).await?;
+    announced(store, EntityKind::Account, account_id.uuid(), 1).await?;
     match store.get_creator(account_id).await.map_err(told)? {
-        Some(_) => announced(store, EntityKind::Creator, account_id.uuid()).await,
+        Some(_) => announced(store, EntityKind::Creator, account_id.uuid(), 1).await,
         None => Ok(()),
     }
 }
 
-async fn announced(store: &SharedStore, kind: EntityKind, id: livedrop::Uuid) -> Seen {
-    announced_at(store, Entity { kind, id }, 1).await
+async fn announced(
+    store: &SharedStore,
+    kind: EntityKind,
+    id: livedrop::Uuid,
+    expected: i64,
+) -> Seen {
+    announced_at(store, Entity { kind, id }, expected).await
 }
 
 /// A row was announced last at this version.

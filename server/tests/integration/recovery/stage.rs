@@ -55,6 +55,8 @@ pub(super) struct Person {
 pub(super) struct DropEnd {
     pub(super) count: usize,
     pub(super) state: DropState,
+    /// Version of the row that was announced last.
+    pub(super) version: i64,
 }
 
 /// A scenario's server, people and expectations.
@@ -79,6 +81,7 @@ impl Stage {
         let drops = DropEnd {
             count: 1,
             state: DropState::Live,
+            version: 1,
         };
         let mut stage = Self {
             name,
