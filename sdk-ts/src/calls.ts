@@ -9,7 +9,14 @@ import type { Tokens } from "./v1.js";
 /** Calls that get tokens or end them: they are made in nobody's name. */
 const ANONYMOUS = new Set(["SignUp", "SignIn", "RefreshToken", "SignOut"]);
 /** Calls without a request id that may be sent twice all the same. */
-const IDEMPOTENT = new Set(["SignIn", "SignOut", "RefreshToken", "BecomeCreator", "Follow", "Unfollow", "EndDrop", "CancelOrder"]);
+const IDEMPOTENT = new Set([
+  ...["SignIn", "SignOut", "RefreshToken"],
+  ...["UpdateMe", "DeleteAccount", "BecomeCreator", "UpdateCreator"],
+  ...["Follow", "Unfollow"],
+  ...["UpdateProduct", "ArchiveProduct"],
+  ...["UpdateDrop", "EndDrop"],
+  "CancelOrder",
+]);
 const READS = /^(Get|List|Search|BatchGet|Check)/;
 
 type Method = DescMethodUnary | DescMethodStreaming;

@@ -5,6 +5,7 @@ import { Calls } from "./calls.js";
 import { type DropNews, watchDrop } from "./drop-watch.js";
 import { type Account, AccountService } from "./gen/livedrop/v1/account_pb.js";
 import { AuthService, type SignInRequestSchema, type SignUpRequestSchema, type Tokens } from "./gen/livedrop/v1/auth_pb.js";
+import { CatalogService } from "./gen/livedrop/v1/catalog_pb.js";
 import { DropService } from "./gen/livedrop/v1/drop_pb.js";
 import { FollowService } from "./gen/livedrop/v1/follow_pb.js";
 import { type Order, OrderService } from "./gen/livedrop/v1/order_pb.js";
@@ -36,6 +37,8 @@ export interface LiveDropOptions {
 export interface LiveDrop {
   /** Accounts and creators. */
   readonly accounts: Client<typeof AccountService>;
+  /** Products. */
+  readonly catalog: Client<typeof CatalogService>;
   /** Drops and their ledgers. */
   readonly drops: Client<typeof DropService>;
   /** Who follows whom. */
@@ -85,6 +88,7 @@ export function createLiveDrop(options: LiveDropOptions): LiveDrop {
   };
   return {
     accounts: service(AccountService),
+    catalog: service(CatalogService),
     drops: service(DropService),
     follows: service(FollowService),
     orders: service(OrderService),

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { mayRepeat } from "../src/calls.js";
 import { LiveDropError, newRequestId } from "../src/index.js";
 import { Budget, defaultRetry, delayMs } from "../src/retry.js";
-import { AccountService, AuthService, DropService, FollowService, OrderService, PlaceOrderRequestSchema } from "../src/v1.js";
+import { AccountService, AuthService, CatalogService, DropService, FollowService, OrderService, PlaceOrderRequestSchema } from "../src/v1.js";
 import { clientOf, refusal, thrownBy, unavailable } from "./scripted.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -130,7 +130,7 @@ test("delays are spread below a bound that doubles, unless the server asks for o
 test("only what is known to be harmless is sent again", () => {
   const withoutId = { name: "SendTest", input: DropService.method.getDrop.input };
   expect(mayRepeat(withoutId)).toBe(false);
-  for (const { methods } of [AccountService, AuthService, DropService, FollowService, OrderService]) {
+  for (const { methods } of [AccountService, AuthService, CatalogService, DropService, FollowService, OrderService]) {
     for (const method of methods.filter((it) => it.methodKind === "unary")) expect(mayRepeat(method), method.name).toBe(true);
   }
 });

@@ -76,7 +76,11 @@ async fn a_purchase_survives_a_wire_that_is_cut_anywhere() {
             }
 
             // Once more in the same run of the app, or in the next.
-            let mut again = if (bytes / STEP).is_multiple_of(2) { saved } else { begun };
+            let mut again = if (bytes / STEP).is_multiple_of(2) {
+                saved
+            } else {
+                begun
+            };
             let order = Box::pin(patient_buy(&server, &ann, &mut again)).await;
             let bought = (order.state(), order.attempts);
             assert_eq!(bought, (OrderState::Paid, 1), "after {bytes} bytes");

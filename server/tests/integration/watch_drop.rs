@@ -118,7 +118,7 @@ async fn cancel(creator: &Client, drop: &v1::Drop) -> v1::Drop {
 }
 
 /// A drop as frames have it: what stands beside it is for pages.
-fn watched(drop: &v1::Drop) -> v1::Drop {
+pub(crate) fn watched(drop: &v1::Drop) -> v1::Drop {
     v1::Drop {
         creator: None,
         products: Vec::new(),

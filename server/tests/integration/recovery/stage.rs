@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     os::unix::process::ExitStatusExt as _,
     path::Path,
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,7 @@ use livedrop_server::{
     domain::{AccountId, DropId, order::OrderState},
     store::projections::DropState,
 };
-use tokio::time::timeout;
+use tokio::{process::Command, time::timeout};
 
 use super::ends;
 use crate::harness::{
@@ -100,13 +101,18 @@ impl Stage {
     }
 
     async fn start(&mut self, dies: bool) {
+        let command = self.command(dies);
+        self.server = Some(Process::start(command).await);
+        self.restarted_at = Instant::now();
+    }
+
+    fn command(&self, dies: bool) -> Command {
         let dev = ["dev", "--quiet", "--listen", "127.0.0.1:0"];
         let mut command = self.home.tool(&dev);
         if dies && !self.crash.is_empty() {
             command.env("LIVEDROP_CRASH_AT", &self.crash);
         }
-        self.server = Some(Process::start(command).await);
-        self.restarted_at = Instant::now();
+        command
     }
 
     pub(super) fn data(&self) -> &Path {
@@ -179,8 +185,11 @@ impl Stage {
                 () = calls => unreachable!("calls pend"),
             }
         };
-        let status = timeout(DIES_WITHIN, died).await;
-        let status = status.unwrap_or_else(|_| panic!("{}: did not die", self.name));
+        self.died(timeout(DIES_WITHIN, died).await.ok());
+    }
+
+    fn died(&self, status: Option<ExitStatus>) {
+        let status = status.unwrap_or_else(|| panic!("{}: did not die", self.name));
         assert_eq!(status.signal(), Some(6), "{}: {status}", self.name);
     }
 
@@ -200,8 +209,10 @@ impl Stage {
 
     /// The server comes back and dies at the same point again, by what it goes on with.
     pub(super) async fn restarts_and_dies(&mut self) {
-        self.start(true).await;
-        self.dies(async { Ok(()) }).await;
+        // Perhaps before it listens.
+        let server = self.command(true).spawn().unwrap();
+        let ended = timeout(DIES_WITHIN, server.wait_with_output()).await;
+        self.died(ended.ok().map(|output| output.unwrap().status));
     }
 
     /// From now on the ten seconds count: somebody has done something.

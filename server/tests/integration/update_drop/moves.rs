@@ -6,9 +6,12 @@ use livedrop::v1::{self, DropChangeKind as Kind, DropState};
 use livedrop_server::domain::drop::FREEZE_AHEAD;
 
 use super::{HOUR, far_drop, moved, new_title, update};
-use crate::harness::{
-    Server, after, answered, drop_request, eventually, get_drop, home::Home, item, open_drop,
-    place, reason, schedule,
+use crate::{
+    harness::{
+        Server, after, answered, drop_request, eventually, get_drop, home::Home, item, open_drop,
+        place, reason, schedule,
+    },
+    watch_drop::watched,
 };
 
 fn as_time(time: Option<livedrop::prost_types::Timestamp>) -> SystemTime {
@@ -41,7 +44,7 @@ async fn a_drop_moved_to_the_next_seconds_is_frozen_at_once_and_opens_then() {
     let (creator, buyer) = (server.creator().await, server.person().await);
     let drop = far_drop(&creator).await;
     let mut watch = server.stranger().watch_drop(&drop.drop_id);
-    assert_eq!(watch.next().await.unwrap().drop, drop);
+    assert_eq!(watch.next().await.unwrap().drop, watched(&drop));
 
     let sooner = update(&creator, moved(&drop, after(Duration::from_secs(6)))).await;
     let sooner = sooner.unwrap();
@@ -159,7 +162,7 @@ async fn watchers_are_told_before_and_after_the_freeze() {
                     (change.kind(), change.state()),
                     (Kind::Updated, drop.state())
                 );
-                assert_eq!(news.drop, changed);
+                assert_eq!(news.drop, watched(&changed));
             }
         }
     }
