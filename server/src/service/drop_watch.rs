@@ -1,6 +1,6 @@
 //! Watching a drop: every change of its state, in order and none skipped, and its newest stock.
 //!
-//! A watcher keeps nothing but what it has told, and looks for what comes next in what the drop's [`hub`] shows: all changes of the drop's
+//! A watcher keeps nothing but what it has told, and looks for what comes next in what the drop's `hub` shows: all changes of the drop's
 //! life, and its stock as it is. So a slow one misses stock between, never a change, and needs no buffer.
 
 mod hub;
