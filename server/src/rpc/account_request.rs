@@ -9,29 +9,29 @@ use crate::{
 };
 
 /// Reads `UpdateMe`.
-pub(super) fn update_me(request: &v1::UpdateMeRequest) -> Result<DisplayName, Error> {
+pub(super) fn update_me(request: v1::UpdateMeRequest) -> Result<DisplayName, Error> {
     let mut found = Violations::default();
-    let paths = field_mask::paths(request.update_mask.as_ref(), &["display_name"]);
-    let paths = found.check("update_mask", paths);
+    field_mask::paths(request.update_mask, &["display_name"], &mut found);
     let name = found.check("display_name", DisplayName::parse(&request.display_name));
-    paths.and(name).ok_or_else(|| found.into())
+    name.filter(|_| found.is_empty())
+        .ok_or_else(|| found.into())
 }
 
 /// Reads `UpdateCreator`. Fields that are not to be changed are not looked at.
-pub(super) fn update_creator(request: &v1::UpdateCreatorRequest) -> Result<UpdateCreator, Error> {
+pub(super) fn update_creator(request: v1::UpdateCreatorRequest) -> Result<UpdateCreator, Error> {
     let mut found = Violations::default();
     let known = ["display_name", "bio"];
-    let paths = field_mask::paths(request.update_mask.as_ref(), &known);
-    let paths = found.check("update_mask", paths).unwrap_or_default();
+    let paths = field_mask::paths(request.update_mask, &known, &mut found);
+    let is_named = |path: &str| paths.iter().any(|it| it == path);
     let mut change = UpdateCreator {
         display_name: None,
         bio: None,
     };
-    if paths.contains(&"display_name") {
+    if is_named("display_name") {
         let name = DisplayName::parse(&request.display_name);
         change.display_name = found.check("display_name", name);
     }
-    if paths.contains(&"bio") {
+    if is_named("bio") {
         change.bio = found.check("bio", Bio::parse(&request.bio));
     }
     if found.is_empty() {

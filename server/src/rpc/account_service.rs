@@ -86,7 +86,7 @@ impl AccountService for AccountRpc {
         request: Request<v1::UpdateMeRequest>,
     ) -> Result<Response<v1::UpdateMeResponse>, Status> {
         let caller = caller(&request)?;
-        let name = account_request::update_me(request.get_ref())?;
+        let name = account_request::update_me(request.into_inner())?;
         let profile = profile::update_me(&self.ctx, caller, name).await?;
         Ok(Response::new(v1::UpdateMeResponse {
             account: Some(account_answer::account(profile)),
@@ -108,7 +108,7 @@ impl AccountService for AccountRpc {
         request: Request<v1::UpdateCreatorRequest>,
     ) -> Result<Response<v1::UpdateCreatorResponse>, Status> {
         let caller = caller(&request)?;
-        let change = account_request::update_creator(request.get_ref())?;
+        let change = account_request::update_creator(request.into_inner())?;
         let creator = profile::update_creator(&self.ctx, caller, &change).await?;
         Ok(Response::new(v1::UpdateCreatorResponse {
             creator: Some(account_answer::creator(creator)),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use livedrop_proto::v1;
 
-use super::fields;
+use super::{field_mask, fields};
 use crate::{
     domain::{Currency, Money, ProductId, product::Attribute},
     service::{
@@ -27,21 +27,19 @@ const VARIANT_TITLE_CHARS: RangeInclusive<usize> = 0..=120;
 const SKU_CHARS: RangeInclusive<usize> = 0..=64;
 const PRICE_MINOR: RangeInclusive<i64> = 0..=100_000_000;
 
-/// Fields of a product that an update may name and that are the server's: it leaves them alone.
-const SERVERS: [&str; 6] = [
-    "product_id",
-    "creator_id",
-    "status",
-    "etag",
-    "created_at",
-    "updated_at",
+/// What a mask may name.
+const PATHS: [&str; 6] = [
+    "title",
+    "description",
+    "tags",
+    "attributes",
+    "price",
+    "variants",
 ];
-const PATHS: &str =
-    "must be one of: title, description, tags, attributes, price, variants (whole fields only)";
 
 /// Reads a product to be made.
 pub(super) fn create(request: v1::CreateProductRequest) -> Result<CreateProduct, Error> {
-    let mut read = Reading::of("");
+    let mut read = Reading::default();
     let request_id = read.check("request_id", fields::id(&request.request_id));
     let title = read.title(request.title);
     let description = read.description(request.description);
@@ -67,27 +65,23 @@ pub(super) fn create(request: v1::CreateProductRequest) -> Result<CreateProduct,
 
 /// Reads what is to be changed.
 pub(super) fn update(request: v1::UpdateProductRequest) -> Result<UpdateProduct, Error> {
-    let mut read = Reading::of("product.");
-    let mask = read.mask(request.update_mask);
-    let Some(product) = request.product else {
-        read.found.note("product", "must be given");
-        return Err(read.found.into());
-    };
-    let has = |field: &str| mask.contains(field);
-    let product_id = read.check("product_id", fields::id(&product.product_id));
-    let title = has("title").then(|| read.title(product.title));
-    let description = has("description").then(|| read.description(product.description));
-    let tags = has("tags").then(|| read.tags(product.tags));
+    let mut read = Reading::default();
+    let mask = field_mask::paths(request.update_mask, &PATHS, &mut read.found);
+    let has = |field: &str| mask.iter().any(|path| path == field);
+    let product_id = read.check("product_id", fields::id(&request.product_id));
+    let title = has("title").then(|| read.title(request.title));
+    let description = has("description").then(|| read.description(request.description));
+    let tags = has("tags").then(|| read.tags(request.tags));
     let attributes =
-        has("attributes").then(|| read.pairs("attributes", product.attributes, ATTRIBUTES_MAX));
-    let price = has("price").then(|| read.price("price", product.price));
+        has("attributes").then(|| read.pairs("attributes", request.attributes, ATTRIBUTES_MAX));
+    let price = has("price").then(|| read.price("price", request.price));
     let currency = price.flatten().map(|price| price.currency);
-    let variants = has("variants").then(|| read.variants(product.variants, currency, false));
+    let variants = has("variants").then(|| read.variants(request.variants, currency, false));
     match product_id {
         // What is in the mask was read, or is a violation.
         Some(product_id) if read.found.is_empty() => Ok(UpdateProduct {
             product_id,
-            etag: product.etag,
+            etag: request.etag,
             title: title.flatten(),
             description: description.flatten(),
             tags: tags.flatten(),
@@ -105,45 +99,18 @@ pub(super) fn product_id(id: &str) -> Result<ProductId, Error> {
 }
 
 /// A request that is being read.
+#[derive(Default)]
 struct Reading {
     found: Violations,
-    /// Before the names of a product's fields.
-    prefix: &'static str,
 }
 
 impl Reading {
-    fn of(prefix: &'static str) -> Self {
-        Self {
-            found: Violations::default(),
-            prefix,
-        }
-    }
-
     fn check<T>(&mut self, field: &str, parsed: Result<T, impl std::fmt::Display>) -> Option<T> {
-        let prefix = self.prefix;
-        self.found.check(format_args!("{prefix}{field}"), parsed)
+        self.found.check(field, parsed)
     }
 
     fn note(&mut self, field: &str, rule: &str) {
-        self.found.note(&format!("{}{field}", self.prefix), rule);
-    }
-
-    fn mask(&mut self, mask: Option<prost_types::FieldMask>) -> BTreeSet<String> {
-        let paths = mask.unwrap_or_default().paths;
-        if paths.is_empty() {
-            self.found
-                .note("update_mask", "must name a field to change");
-        }
-        for (i, path) in paths.iter().enumerate() {
-            let is_known = matches!(
-                path.as_str(),
-                "title" | "description" | "tags" | "attributes" | "price" | "variants"
-            );
-            if !is_known && !SERVERS.contains(&path.as_str()) {
-                self.found.note(&format!("update_mask.paths[{i}]"), PATHS);
-            }
-        }
-        paths.into_iter().collect()
+        self.found.note(field, rule);
     }
 
     fn title(&mut self, title: String) -> Option<String> {

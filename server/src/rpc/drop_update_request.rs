@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use livedrop_proto::v1;
 
-use super::{drop_request, fields};
+use super::{drop_request, field_mask, fields};
 use crate::{
     domain::{Currency, DropId, ItemId},
     service::{
@@ -32,8 +32,7 @@ const ETAG_BYTES_MAX: usize = 100;
 pub(super) fn update(request: v1::UpdateDropRequest) -> Result<UpdateDrop, Error> {
     let mut found = Violations::default();
     let drop_id: Option<DropId> = found.check("drop_id", fields::id(&request.drop_id));
-    let paths = request.update_mask.unwrap_or_default().paths;
-    check_mask(&paths, &mut found);
+    let paths = field_mask::paths(request.update_mask, &PATHS, &mut found);
     if request.etag.len() > ETAG_BYTES_MAX {
         found.note("etag", "must have at most 100 characters");
     }
@@ -80,18 +79,6 @@ pub(super) fn update(request: v1::UpdateDropRequest) -> Result<UpdateDrop, Error
         Ok(wish)
     } else {
         Err(found.into())
-    }
-}
-
-fn check_mask(paths: &[String], found: &mut Violations) {
-    let rule = || format!("must be one of {}", PATHS.join(", "));
-    if paths.is_empty() {
-        found.note("update_mask", "must name at least one field to change");
-    }
-    for (i, path) in paths.iter().enumerate() {
-        if !PATHS.contains(&path.as_str()) {
-            found.note(&format!("update_mask.paths[{i}]"), &rule());
-        }
     }
 }
 

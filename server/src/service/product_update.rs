@@ -96,12 +96,12 @@ impl UpdateProduct {
         let has_own_prices = product.variants.iter().any(|it| it.price_minor.is_some());
         if self.variants.is_none() && currency != product.currency && has_own_prices {
             found.note(
-                "product.price.currency_code",
+                "price.currency_code",
                 "must stay what it is while variants have prices of their own: change these too",
             );
         }
         for (i, variant) in self.variants.iter().flatten().enumerate() {
-            let field = |name: &str| format!("product.variants[{i}].{name}");
+            let field = |name: &str| format!("variants[{i}].{name}");
             if let Some(id) = variant.variant_id
                 && product.variant(id).is_none()
             {

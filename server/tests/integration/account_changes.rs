@@ -73,11 +73,11 @@ async fn people_change_what_others_see() {
         ("", &["display_name"][..], &["display_name"][..]),
         ("Ann\u{202E}", &["display_name"], &["display_name"]),
         ("Ann", &[], &["update_mask"]),
-        ("Ann", &["*"], &["update_mask"]),
+        ("Ann", &["*"], &["update_mask.paths[0]"]),
         (
             " ",
             &["display_name", "email"],
-            &["update_mask", "display_name"],
+            &["update_mask.paths[1]", "display_name"],
         ),
     ] {
         let refused = ann.update_me(name(display_name, paths)).await.unwrap_err();
@@ -105,7 +105,7 @@ async fn people_change_what_others_see() {
     assert_eq!(fields(&refused), ["display_name", "bio"]);
     let wrong = profile("Ann", "", &["handle"]);
     let refused = ann.update_creator(wrong).await.unwrap_err();
-    assert_eq!(fields(&refused), ["update_mask"]);
+    assert_eq!(fields(&refused), ["update_mask.paths[0]"]);
     let nobody = server.person().await;
     let refused = nobody.update_creator(profile("x", "", &["bio"])).await;
     assert_eq!(reason(refused), "NOT_CREATOR");

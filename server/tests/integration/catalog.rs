@@ -17,10 +17,18 @@ use crate::{
     harness::{Server, answered, create_product, eventually, product_request, reason, request_id},
 };
 
-/// An update of these fields.
-fn update_of(product: &v1::Product, paths: &[&str]) -> v1::UpdateProductRequest {
+/// An update of these fields, if the product still has its etag.
+pub(crate) fn update_of(product: &v1::Product, paths: &[&str]) -> v1::UpdateProductRequest {
+    let product = product.clone();
     v1::UpdateProductRequest {
-        product: Some(product.clone()),
+        product_id: product.product_id,
+        title: product.title,
+        description: product.description,
+        tags: product.tags,
+        attributes: product.attributes,
+        price: product.price,
+        variants: product.variants,
+        etag: product.etag,
         update_mask: Some(FieldMask {
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         }),

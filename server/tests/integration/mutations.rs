@@ -11,9 +11,12 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-use crate::harness::{
-    Server, drop_request, item, open_drop, order_request, place, product_request, profile_request,
-    request_id, sign_up_request,
+use crate::{
+    catalog::update_of,
+    harness::{
+        Server, drop_request, item, open_drop, order_request, place, product_request,
+        profile_request, request_id, sign_up_request,
+    },
 };
 
 const MUTATIONS: u32 = 100_000;
@@ -306,12 +309,7 @@ async fn about_products(creator: &Client) -> Vec<(&'static str, Vec<u8>)> {
         ..Default::default()
     };
     let paths = ["title", "tags", "attributes", "price", "variants"];
-    let update = v1::UpdateProductRequest {
-        product: Some(product),
-        update_mask: Some(livedrop::prost_types::FieldMask {
-            paths: paths.map(str::to_owned).into(),
-        }),
-    };
+    let update = update_of(&product, &paths);
     vec![
         ("CatalogService/CreateProduct", create.encode_to_vec()),
         ("CatalogService/UpdateProduct", update.encode_to_vec()),

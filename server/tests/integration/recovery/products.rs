@@ -1,6 +1,6 @@
 //! Products whose making or changing is cut off: the list that they are in follows, and the same call completes them.
 
-use livedrop::{prost_types::FieldMask, v1};
+use livedrop::v1;
 use livedrop_server::{
     domain::{ProductId, id::SHARDS},
     env::{Env as _, SystemEnv},
@@ -16,7 +16,7 @@ use super::{
     ends::{Seen, all, announced_at, same, told},
     stage::{Stage, TEN_SECONDS},
 };
-use crate::harness::product_request;
+use crate::{catalog::update_of, harness::product_request};
 
 pub(super) fn add(scenarios: &mut Scenarios) {
     for crash in [
@@ -36,14 +36,12 @@ pub(super) fn add(scenarios: &mut Scenarios) {
 async fn makes(mut stage: Stage) -> Stage {
     let creator = stage.creator().await;
     let create = product_request();
-    let update = |product: &v1::Product| v1::UpdateProductRequest {
-        product: Some(v1::Product {
+    let update = |product: &v1::Product| {
+        let renamed = v1::Product {
             title: "Jumper".into(),
             ..product.clone()
-        }),
-        update_mask: Some(FieldMask {
-            paths: vec!["title".into()],
-        }),
+        };
+        update_of(&renamed, &["title"])
     };
     let is_changed = stage.name.contains("UpdateProduct");
     stage
