@@ -1,7 +1,6 @@
 //! Work that nobody calls for: opening and closing drops in time, going on with payments and with what dead processes left, telling what
 //! changed.
 
-pub mod ended_accounts;
 pub mod membership;
 pub mod outbox;
 pub mod payments;

@@ -12,6 +12,7 @@ mod drop_rows;
 pub mod drop_update;
 pub mod drop_watch;
 pub mod drops;
+pub mod ended_accounts;
 pub mod error;
 pub mod follow_buckets;
 pub mod follow_lists;

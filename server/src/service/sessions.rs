@@ -127,7 +127,8 @@ pub async fn refresh(ctx: &Context, refresh_token: &SecretString) -> Result<Toke
         let session = find(ctx, &token, now)
             .await?
             .ok_or(Error::Unauthenticated)?;
-        if ctx.account(session.account_id).await?.is_none() {
+        let account = ctx.store.get_account(session.account_id).await?;
+        if account.is_some_and(|account| account.is_deleted()) {
             return Err(Error::Unauthenticated);
         }
         let (next, is_refused) = match successor(&session, token.generation, now) {

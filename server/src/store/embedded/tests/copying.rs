@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::AccountId;
 use crate::store::{
-    AuditStore as _, TruthStore as _,
+    AuditStore as _, SessionStore as _, TruthStore as _,
     audit::AuditEntry,
     conformance::truth::three,
     embedded::raw::{DERIVED, LEDGERS},
@@ -79,6 +80,8 @@ async fn a_copy_has_every_row_of_every_table() {
         let row = Some(b"row".to_vec());
         store.put_raw_row(table, b"key".to_vec(), row).await;
     }
+    let ended = store.put_ended_account(AccountId::new(Uuid::now_v7()), Timestamp::default());
+    ended.await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let counts = store.copy_to(dir.path()).await.unwrap();
     assert_eq!(counts.len(), rows::TABLES.len());
