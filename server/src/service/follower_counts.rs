@@ -68,17 +68,23 @@ impl FollowerCounts {
         {
             return Ok(count.followers);
         }
+        // Looking whether it has become short is left to the next count.
+        if let Some(count) = known
+            && count.followers > SHORT as i64
+        {
+            self.count_later(ctx, creator_id);
+            return Ok(count.followers);
+        }
         let list = FollowList::followers_of(creator_id);
         let buckets = ctx.store.list_follow_buckets(list).await?;
         if let Some(followers) = short(&ctx.store, list, &buckets).await? {
             self.keep(creator_id, followers, now + SHORT_FOR);
             return Ok(followers);
         }
-        self.count_later(ctx, creator_id, buckets.clone());
+        self.count_later(ctx, creator_id);
         let marks: i64 = buckets.iter().map(|bucket| i64::from(bucket.marks)).sum();
         let estimate = marks * i64::from(ctx.follow_buckets.rows_per_mark());
-        let estimate = estimate.max(SHORT as i64);
-        Ok(known.map_or(estimate, |count| count.followers))
+        Ok(estimate.max(SHORT as i64))
     }
 
     fn keep(&self, creator_id: AccountId, followers: i64, good_until: Timestamp) {
@@ -90,15 +96,14 @@ impl FollowerCounts {
     }
 
     /// Counts unless others are being counted: then a later call asks again.
-    fn count_later(&self, ctx: &Context, creator_id: AccountId, buckets: Vec<FollowBucket>) {
+    fn count_later(&self, ctx: &Context, creator_id: AccountId) {
         let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
             return;
         };
         let (counts, env, store) = (self.clone(), ctx.env.clone(), ctx.store.clone());
         let task = async move {
             let _seat = seat;
-            let list = FollowList::followers_of(creator_id);
-            match long(&store, list, &buckets).await {
+            match long(&store, FollowList::followers_of(creator_id)).await {
                 Ok(followers) => counts.keep(creator_id, followers, env.now() + LONG_FOR),
                 Err(error) => tracing::debug!(%error, "followers not counted"),
             }
@@ -127,13 +132,15 @@ async fn short(
 }
 
 /// The length of any list, page by page.
-async fn long(
-    store: &SharedStore,
-    list: FollowList,
-    buckets: &[FollowBucket],
-) -> std::result::Result<i64, StoreError> {
+async fn long(store: &SharedStore, list: FollowList) -> std::result::Result<i64, StoreError> {
+    let buckets = store.list_follow_buckets(list).await?;
+    // The first bucket has no row before it is marked.
+    let mut numbers: Vec<i32> = buckets.iter().map(|bucket| bucket.number).collect();
+    if !numbers.contains(&0) {
+        numbers.push(0);
+    }
     let mut followers = 0;
-    for bucket in buckets {
+    for number in numbers {
         let mut after: Option<FollowPlace> = None;
         loop {
             let page = PageRequest {
@@ -141,7 +148,7 @@ async fn long(
                 limit: SHORT,
                 order: Order::Ascending,
             };
-            let rows = store.list_follow_rows(list, bucket.number, page).await?;
+            let rows = store.list_follow_rows(list, number, page).await?;
             followers += rows.len() as i64;
             after = rows.last().copied();
             if after.is_none() {
@@ -150,4 +157,33 @@ async fn long(
         }
     }
     Ok(followers)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{service::testing::context, store::conformance::samples::follow_edge};
+
+    #[tokio::test]
+    async fn a_long_list_is_estimated_and_then_counted() {
+        let (ctx, _) = context();
+        let creator_id = AccountId::new(Uuid::now_v7());
+        for _ in 0..SHORT + 5 {
+            let mut edge = follow_edge();
+            (edge.creator_id, edge.followers_bucket) = (creator_id, 0);
+            ctx.store.put_follow_rows(&edge).await.unwrap();
+        }
+        let count = || ctx.follower_counts.get(&ctx, creator_id);
+        // Nobody has left a mark here.
+        assert_eq!(count().await.unwrap(), SHORT as i64);
+        let counted = async {
+            while count().await.unwrap() != SHORT as i64 + 5 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let counted = tokio::time::timeout(Duration::from_secs(20), counted).await;
+        counted.expect("counted");
+    }
 }

@@ -231,7 +231,7 @@ pub(in crate::store) fn drop_status() -> DropStatus {
     }
 }
 
-pub(in crate::store) fn follow_edge() -> FollowEdge {
+pub(crate) fn follow_edge() -> FollowEdge {
     FollowEdge {
         follower_id: AccountId::new(id()),
         creator_id: AccountId::new(id()),

@@ -128,11 +128,7 @@ impl SessionStore for ScyllaStore {
         hour: i64,
         page: PageRequest<AccountId>,
     ) -> Result<Vec<AccountId>> {
-        let page = PageRequest {
-            after: page.after.map(|id| values![id.uuid()]),
-            limit: page.limit,
-            order: page.order,
-        };
+        let page = page.map(|id| values![id.uuid()]);
         let found: Vec<Ended> = self
             .db
             .list(&self.sessions.ended, values![hour], page)
