@@ -74,6 +74,7 @@ calls! {
     CatalogServiceClient: update_product(UpdateProductRequest) -> UpdateProductResponse, SignedIn;
     CatalogServiceClient: get_product(GetProductRequest) -> GetProductResponse, Public;
     CatalogServiceClient: list_products(ListProductsRequest) -> ListProductsResponse, Public;
+    CatalogServiceClient: search_products(SearchProductsRequest) -> SearchProductsResponse, Public;
     CatalogServiceClient: archive_product(ArchiveProductRequest) -> ArchiveProductResponse, SignedIn;
     DropServiceClient: schedule_drop(ScheduleDropRequest) -> ScheduleDropResponse, SignedIn, request_id: String;
     DropServiceClient: update_drop(UpdateDropRequest) -> UpdateDropResponse, SignedIn;
@@ -83,6 +84,7 @@ calls! {
     DropServiceClient: get_drop(GetDropRequest) -> GetDropResponse, Public;
     DropServiceClient: batch_get_drops(BatchGetDropsRequest) -> BatchGetDropsResponse, Public;
     DropServiceClient: list_drops(ListDropsRequest) -> ListDropsResponse, Public;
+    DropServiceClient: search_drops(SearchDropsRequest) -> SearchDropsResponse, Public;
     DropServiceClient: list_ledger_records(ListLedgerRecordsRequest) -> ListLedgerRecordsResponse, Public;
     FollowServiceClient: follow(FollowRequest) -> FollowResponse, SignedIn;
     FollowServiceClient: unfollow(UnfollowRequest) -> UnfollowResponse, SignedIn;

@@ -27,6 +27,7 @@ mod order_watch;
 mod orders;
 mod pages;
 mod resuming;
+mod search;
 mod watch_stream;
 
 pub use builder::Builder;

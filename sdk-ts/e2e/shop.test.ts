@@ -74,6 +74,9 @@ async function makeDrop(page: Page, stock: bigint, limit: number): Promise<strin
 test("a drop is bought, and all who watch see its stock fall", async () => {
   const [creator, watcher, buyer] = [await open(), await open(), await open()];
   const dropId = await makeDrop(creator, 5n, 3);
+  // Lists and search may lag a second.
+  const findLive = () => watcher.evaluate(() => window.shop.findLive("Prints"));
+  await expect.poll(findLive, { timeout: 20_000 }).toEqual({ listed: expect.arrayContaining([dropId]), found: expect.arrayContaining([dropId]) });
   await watcher.evaluate((dropId) => window.shop.watch(dropId), dropId);
   await shows(watcher, 5, 0);
   const { email } = await buyer.evaluate(() => window.shop.signUp("Ben"));

@@ -28,11 +28,12 @@ use crate::{
     domain::ProcessId,
     env::{SharedEnv, SystemEnv},
     events::{EventSink, Sinks},
-    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, relay},
+    jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, indexer, relay},
     ledger::Registry,
     payments::Providers,
     projectors,
     rpc::{self, Origins, Readiness, serve},
+    search::{SearchHandle, TantivyIndex},
     service::{
         BucketRule, Context, DropEmbeds, DropWatches, FollowerCounts, Operator, ended_accounts,
     },
@@ -43,6 +44,9 @@ use crate::{
 
 /// The key file's name in the data directory.
 const KEY_FILE_NAME: &str = "keys.toml";
+
+/// The search index' name in the data directory.
+const SEARCH_FOLDER: &str = "search";
 
 /// How often a stopping process looks whether its store is let go.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -125,7 +129,9 @@ impl App {
         let providers = payments.providers.clone();
         #[cfg(debug_assertions)]
         let providers = crash_point::providers(providers);
-        let mut ctx = context(config, env, store, keys, providers, Sinks::new(parts.sinks))?;
+        let sinks = Sinks::new(parts.sinks);
+        let search = search_index(config)?;
+        let mut ctx = context(config, env, store, keys, providers, sinks, search)?;
         ctx.follow_buckets = parts.follow_buckets;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
@@ -182,6 +188,12 @@ impl App {
             tokio::spawn(sweeper.run(ctx.env.clone(), stop_rest.clone())),
             tokio::spawn(members.clone().run(stop_rest.clone())),
             tokio::spawn(relay::run(ctx.outbox.clone(), stop_rest.clone())),
+            tokio::spawn(indexer::run(
+                ctx.env.clone(),
+                ctx.store.clone(),
+                ctx.search.clone(),
+                stop_rest.clone(),
+            )),
             tokio::spawn(ended_accounts::run(
                 ctx.env.clone(),
                 ctx.store.clone(),
@@ -305,12 +317,13 @@ fn context(
     keys: Arc<Keys>,
     providers: Providers,
     sinks: Sinks,
+    search: SearchHandle,
 ) -> Result<Context, StartError> {
     let ledgers = Registry::new(
         env.clone(),
         store.clone(),
         ProcessId::new(env.uuid()),
-        projectors::consumers(&store, &sinks),
+        projectors::consumers(&env, &store, &sinks),
     );
     let (payer_env, payer_store) = (env.clone(), store.clone());
     let payments = PaymentRunner::new(payer_env, payer_store, ledgers.clone(), providers);
@@ -318,6 +331,7 @@ fn context(
         ledgers,
         drop_watches: DropWatches::default(),
         follower_counts: FollowerCounts::default(),
+        search,
         timer: Timer::new(env.clone()),
         follow_buckets: BucketRule::default(),
         drop_embeds: DropEmbeds::default(),
@@ -329,6 +343,21 @@ fn context(
         tokens: Arc::new(AccessTokens::new(keys.clone())?),
         keys,
     })
+}
+
+/// The process' own index, beside its data.
+fn search_index(config: &Config) -> Result<SearchHandle, StartError> {
+    let folder = config
+        .store
+        .data
+        .as_ref()
+        .map(|data| data.join(SEARCH_FOLDER));
+    let index = TantivyIndex::open(folder.as_deref());
+    let index = index.map_err(|source| StartError::Search {
+        folder: folder.unwrap_or_default(),
+        source,
+    })?;
+    Ok(SearchHandle::new(Arc::new(index)))
 }
 
 /// Knows the clock and the keys only: the public port must not keep the store open.

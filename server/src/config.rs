@@ -221,8 +221,8 @@ impl Config {
                 PasswordCost::STRONG,
                 Limits::strict(),
                 30,
-                // The driver tells of every connection.
-                "info,scylla=warn",
+                // The driver tells of every connection, the search index of every commit.
+                "info,scylla=warn,tantivy=warn",
                 None,
             ),
         };

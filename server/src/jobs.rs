@@ -1,6 +1,7 @@
 //! Work that nobody calls for: opening and closing drops in time, going on with payments and with what dead processes left, telling what
-//! changed.
+//! changed, and keeping search at it.
 
+pub mod indexer;
 pub mod membership;
 pub mod outbox;
 pub mod payments;

@@ -11,6 +11,7 @@ pub mod events;
 pub mod auth;
 pub mod payments;
 pub mod projectors;
+pub mod search;
 pub mod service;
 
 pub mod jobs;

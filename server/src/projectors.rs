@@ -6,14 +6,14 @@ mod orders;
 
 use std::sync::Arc;
 
-use crate::{events::Sinks, ledger::projector::Consumers, store::SharedStore};
+use crate::{env::SharedEnv, events::Sinks, ledger::projector::Consumers, store::SharedStore};
 
 /// All consumers: those of the store, and the one that feeds `sinks` if there are any.
 #[must_use]
-pub fn consumers(store: &SharedStore, sinks: &Sinks) -> Consumers {
+pub fn consumers(env: &SharedEnv, store: &SharedStore, sinks: &Sinks) -> Consumers {
     let mut all: Consumers = vec![
         Arc::new(orders::Orders(store.clone())),
-        Arc::new(drop_status::DropStatuses(store.clone())),
+        Arc::new(drop_status::DropStatuses::new(env.clone(), store.clone())),
     ];
     if !sinks.is_empty() {
         all.push(Arc::new(events::Events(sinks.clone())));

@@ -43,6 +43,7 @@ mod product_page;
 mod reflection;
 mod resume_token;
 mod seal;
+mod search_request;
 mod services;
 mod stream;
 

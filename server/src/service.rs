@@ -29,6 +29,7 @@ pub mod product_update;
 pub mod profile;
 mod refusals;
 pub mod requests;
+pub mod search;
 pub mod sessions;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -21,6 +21,7 @@ pub mod products;
 pub mod projections;
 pub mod requests;
 pub mod scylla;
+pub mod search;
 pub mod sessions;
 pub(crate) mod text;
 pub mod truth;
@@ -41,6 +42,7 @@ pub use processes::ProcessStore;
 pub use products::ProductStore;
 pub use projections::ProjectionStore;
 pub use requests::RequestStore;
+pub use search::SearchChangeStore;
 pub use sessions::SessionStore;
 pub use truth::TruthStore;
 
@@ -123,6 +125,7 @@ pub trait Store:
     + OutboxStore
     + JobStore
     + AuditStore
+    + SearchChangeStore
     + TruthStore
     + fmt::Debug
 {
@@ -142,6 +145,7 @@ impl<S> Store for S where
         + OutboxStore
         + JobStore
         + AuditStore
+        + SearchChangeStore
         + TruthStore
         + fmt::Debug
 {

@@ -135,6 +135,7 @@ fn register_alarms() {
     counter!("livedrop_projector_halted_total").increment(0);
     counter!("livedrop_store_unknown_total", "table" => "drop_ledger").increment(0);
     gauge!("livedrop_payments_running").set(0.0);
+    gauge!("livedrop_search_is_whole").set(0.0);
 }
 
 fn builder() -> Result<PrometheusBuilder, metrics_exporter_prometheus::BuildError> {
@@ -222,6 +223,19 @@ fn describe() {
     describe_counter!(
         "livedrop_projector_halted_total",
         "Ledgers that a consumer can't follow: run `livedrop rebuild`"
+    );
+    describe_gauge!(
+        "livedrop_search_is_whole",
+        "1 if searches are answered, 0 while the index is being made"
+    );
+    describe_counter!(
+        "livedrop_search_changes_total",
+        "Changes written into the search index"
+    );
+    describe_histogram!(
+        "livedrop_search_seconds",
+        Unit::Seconds,
+        "Time to ask the search index, without reading the rows"
     );
     describe_histogram!(
         "livedrop_store_commit_operations",

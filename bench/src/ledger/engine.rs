@@ -80,7 +80,7 @@ impl Engine {
         ensure!(self.store.insert_drop(&drop).await? == Put::Done);
         let env: SharedEnv = std::sync::Arc::new(SystemEnv);
         let consumers = match self.is_projecting {
-            true => projectors::consumers(&self.store, &Sinks::default()),
+            true => projectors::consumers(&env, &self.store, &Sinks::default()),
             false => Vec::new(),
         };
         let process_id = ProcessId::new(env.uuid());

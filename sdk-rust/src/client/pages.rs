@@ -51,6 +51,8 @@ lists! {
     ListFollowingRequest: following of FollowedCreator;
     ListDropsRequest: drops of Drop;
     ListProductsRequest: products of Product;
+    SearchDropsRequest: drops of Drop;
+    SearchProductsRequest: products of Product;
 }
 
 type Page<T> = Result<(Vec<T>, String), Error>;

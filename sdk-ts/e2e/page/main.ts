@@ -2,7 +2,7 @@
 
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, createLiveDrop, LiveDropError } from "../../src/index.js";
-import { DropState, OrderState } from "../../src/v1.js";
+import { type Drop, DropState, OrderState } from "../../src/v1.js";
 
 const api = new URLSearchParams(location.search).get("api") ?? location.origin;
 const livedrop = createLiveDrop({ baseUrl: api });
@@ -36,6 +36,14 @@ async function makeDrop(title: string, stock: bigint, limitPerBuyer: number) {
     endsAt: timestampFromMs(Date.now() + 3_600_000),
   });
   return drop?.dropId ?? "";
+}
+
+/** Ids of the drops of this title that can be bought: those listed, and those found by its words. */
+async function findLive(title: string) {
+  const listed = await livedrop.drops.listDrops({ state: DropState.LIVE });
+  const found = await livedrop.drops.searchDrops({ text: title, buyable: true });
+  const ids = (drops: Drop[]) => drops.filter((it) => it.title === title).map((it) => it.dropId);
+  return { listed: ids(listed.drops), found: ids(found.drops) };
 }
 
 async function watch(dropId: string) {
@@ -85,6 +93,7 @@ const shop = {
   signUp,
   signIn,
   makeDrop,
+  findLive,
   watch: (dropId: string) => void watch(dropId),
   buy,
   getMe: () => whyNot(livedrop.accounts.getMe({})),

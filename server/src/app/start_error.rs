@@ -6,6 +6,7 @@ use crate::{
     auth,
     payments::{stripe::StripeConfigError, test},
     rpc,
+    search::SearchError,
     store::{StoreError, embedded::OpenError, scylla::ConnectError},
 };
 
@@ -83,6 +84,17 @@ pub enum StartError {
     /// Stripe can't be used as the settings say.
     #[error("payments.stripe_*: {0}")]
     Stripe(#[from] StripeConfigError),
+    /// The search index can't be used.
+    #[error(
+        "can't use the search index in {}: make it readable and writable for this user, or remove it; it is made anew",
+        .folder.display()
+    )]
+    Search {
+        /// Which directory.
+        folder: PathBuf,
+        /// Why not.
+        source: SearchError,
+    },
     /// A task of the start was cut off.
     #[error("the start was cut off: {0}")]
     Task(String),

@@ -98,7 +98,7 @@ impl Desk {
             Place::Shared(store) => store,
         };
         let env: SharedEnv = Arc::new(SystemEnv);
-        let consumers = projectors::consumers(&store, &Sinks::default());
+        let consumers = projectors::consumers(&env, &store, &Sinks::default());
         let process_id = ProcessId::new(env.uuid());
         let ledgers = Registry::new(env.clone(), store.clone(), process_id, consumers);
         Ok(Self::Own(Operator {

@@ -22,7 +22,7 @@ pub(super) async fn run(args: RebuildArgs) -> Result<(), Error> {
     stores::check_imported(&*store).await?;
     let env: SharedEnv = Arc::new(SystemEnv);
     // Without sinks: what was told stays told, and is not told again.
-    let consumers = projectors::consumers(&store, &Sinks::default());
+    let consumers = projectors::consumers(&env, &store, &Sinks::default());
     let mut told_at = Instant::now();
     let each = |done: &Rebuilt| {
         if told_at.elapsed() >= TELL_EVERY {

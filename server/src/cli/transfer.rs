@@ -37,7 +37,8 @@ pub(super) async fn export(args: ExportArgs) -> Result<(), Error> {
         .prefix(".livedrop-export-")
         .tempfile_in(folder)
         .map_err(failed())?;
-    let consumers = projectors::consumers(&store, &Sinks::default());
+    let env: SharedEnv = Arc::new(SystemEnv);
+    let consumers = projectors::consumers(&env, &store, &Sinks::default());
     let out = BufWriter::with_capacity(BUFFER_BYTES, file.as_file());
     let failure = |error| Error::Export {
         to: to.clone(),
@@ -80,7 +81,7 @@ pub(super) async fn import(args: ImportArgs) -> Result<(), Error> {
     let store = Place::find(&args.store).await?.make_alone().await?;
     let env: SharedEnv = Arc::new(SystemEnv);
     // Without sinks: what was told stays told, and is not told again.
-    let consumers = projectors::consumers(&store, &Sinks::default());
+    let consumers = projectors::consumers(&env, &store, &Sinks::default());
     let mut pace = Pace::default();
     let each = |step: Step<'_>| pace.tell(|| told(step));
     let imported = transfer::import(&env, &store, &consumers, &checked, each);

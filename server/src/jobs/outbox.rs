@@ -22,6 +22,7 @@ use crate::{
         SharedStore, Store, StoreError,
         drops::{DropTime, DropTimeKey},
         outbox::{Entity, EntityKind, Intent},
+        search::SearchChange,
     },
 };
 
@@ -148,10 +149,22 @@ impl Outbox {
         }
         let version = row.public_version();
         if announced < version {
-            match &row {
-                Row::Account(_) | Row::Creator(_) => {}
-                Row::Drop(drop) => list_drop(&**store, drop).await?,
-                Row::Product(product) => list_product(&**store, product).await?,
+            let is_searched = match &row {
+                Row::Account(_) => false,
+                Row::Creator(creator) => creator.is_deleted(),
+                Row::Drop(drop) => {
+                    list_drop(&**store, drop).await?;
+                    true
+                }
+                Row::Product(product) => {
+                    list_product(&**store, product).await?;
+                    true
+                }
+            };
+            if is_searched {
+                let noted_at = self.0.env.now();
+                let change = SearchChange { noted_at, entity };
+                store.put_search_change(&change).await?;
             }
             self.publish(&events::of_row(&row, announced)).await?;
             store.put_announced(entity, version).await?;

@@ -6,7 +6,7 @@ pub(super) mod tests;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Work, outbox};
+use super::{Work, indexer, outbox};
 use crate::{
     domain::{DropId, drop::Drop},
     env::SharedEnv,
@@ -99,6 +99,7 @@ pub async fn rebuild(
         each(&done);
     })
     .await?;
+    indexer::make_anew(env, store).await?;
     done.wrong.sort_unstable();
     note(Work::Rebuild.finish(env, store).await?)?;
     Ok(done)

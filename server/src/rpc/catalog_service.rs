@@ -3,8 +3,8 @@
 use livedrop_proto::v1::{self, catalog_service_server::CatalogService};
 use tonic::{Request, Response, Status};
 
-use super::{caller, catalog_answer, catalog_request, product_page};
-use crate::service::{Context, catalog, product_lists, product_update};
+use super::{caller, catalog_answer, catalog_request, product_page, search_request};
+use crate::service::{Context, catalog, product_lists, product_update, search};
 
 /// Serves products.
 #[derive(Debug)]
@@ -68,6 +68,20 @@ impl CatalogService for CatalogRpc {
         )
         .await?;
         Ok(Response::new(catalog_answer::page(keys, asked.list, &page)))
+    }
+
+    async fn search_products(
+        &self,
+        request: Request<v1::SearchProductsRequest>,
+    ) -> Result<Response<v1::SearchProductsResponse>, Status> {
+        let caller = caller(&request).ok().map(|caller| caller.account_id);
+        let asked = search_request::products(&self.ctx.keys, request.into_inner())?;
+        let page = search::products(&self.ctx, caller, &asked.search, asked.after, asked.size);
+        let page = page.await?;
+        Ok(Response::new(v1::SearchProductsResponse {
+            products: page.found.iter().map(catalog_answer::product).collect(),
+            next_page_token: asked.token(page.next),
+        }))
     }
 
     async fn archive_product(

@@ -111,7 +111,7 @@ fn list_of(creator_id: Option<AccountId>, state: Option<DropState>) -> Option<Li
     }
 }
 
-fn state(state: i32) -> Result<Option<DropState>, &'static str> {
+pub(super) fn state(state: i32) -> Result<Option<DropState>, &'static str> {
     match v1::DropState::try_from(state) {
         Ok(v1::DropState::Unspecified) => Ok(None),
         Ok(v1::DropState::Scheduled) => Ok(Some(DropState::Scheduled)),

@@ -8,11 +8,11 @@ use tonic::{Request, Response, Status};
 
 use super::{
     caller, drop_embeds, drop_list_request, drop_request, drop_stream, drop_update_request,
-    ledger_answer, page_token,
+    ledger_answer, page_token, search_request,
     stream::{Frames, Streams},
     time_left,
 };
-use crate::service::{Context, DropWatch, drop_lists, drop_update, drops, ledger_records};
+use crate::service::{Context, DropWatch, drop_lists, drop_update, drops, ledger_records, search};
 
 /// Serves drops.
 #[derive(Debug)]
@@ -123,6 +123,18 @@ impl DropService for DropRpc {
         let asked = drop_list_request::list(&self.ctx.keys, request.get_ref())?;
         let answer = asked.answer(&self.ctx).await?;
         Ok(Response::new(answer))
+    }
+
+    async fn search_drops(
+        &self,
+        request: Request<v1::SearchDropsRequest>,
+    ) -> Result<Response<v1::SearchDropsResponse>, Status> {
+        let asked = search_request::drops(&self.ctx.keys, request.into_inner())?;
+        let page = search::drops(&self.ctx, &asked.search, asked.after, asked.size).await?;
+        Ok(Response::new(v1::SearchDropsResponse {
+            drops: drop_embeds::wholes(&self.ctx, &page.found).await,
+            next_page_token: asked.token(page.next),
+        }))
     }
 
     async fn list_ledger_records(

@@ -102,6 +102,16 @@ pub static METHODS: &[Method] = &[
     ),
     entry("/livedrop.v1.CatalogService/GetProduct", Public, Business),
     entry("/livedrop.v1.CatalogService/ListProducts", Public, Business),
+    entry(
+        "/livedrop.v1.CatalogService/SearchProducts",
+        Public,
+        Business,
+    ),
+    entry(
+        "/livedrop.v1.CatalogService/SearchProducts",
+        Public,
+        Business,
+    ),
     entry("/livedrop.v1.CatalogService/UpdateProduct", Owner, Business),
     entry("/livedrop.v1.DropService/BatchGetDrops", Public, Business),
     entry("/livedrop.v1.DropService/CancelDrop", Owner, Business),
@@ -115,6 +125,7 @@ pub static METHODS: &[Method] = &[
     ),
     entry("/livedrop.v1.DropService/RestockDrop", Owner, Business),
     entry("/livedrop.v1.DropService/ScheduleDrop", SignedIn, Business),
+    entry("/livedrop.v1.DropService/SearchDrops", Public, Business),
     entry("/livedrop.v1.DropService/UpdateDrop", Owner, Business),
     entry("/livedrop.v1.DropService/WatchDrop", Public, Business),
     entry(

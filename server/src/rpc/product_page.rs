@@ -74,7 +74,7 @@ pub(super) fn read(keys: &Keys, request: &v1::ListProductsRequest) -> Result<Pro
     page.ok_or_else(|| found.into())
 }
 
-fn status(status: i32) -> Result<ProductStatus, &'static str> {
+pub(super) fn status(status: i32) -> Result<ProductStatus, &'static str> {
     match v1::ProductStatus::try_from(status) {
         Ok(v1::ProductStatus::Unspecified | v1::ProductStatus::Active) => Ok(ProductStatus::Active),
         Ok(v1::ProductStatus::Archived) => Ok(ProductStatus::Archived),

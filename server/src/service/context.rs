@@ -9,6 +9,7 @@ use crate::{
     env::SharedEnv,
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
+    search::SearchHandle,
     service::{DropEmbeds, DropWatches},
     store::{
         Result, SharedStore,
@@ -45,6 +46,8 @@ pub struct Context {
     pub drop_watches: DropWatches,
     /// How many follow each creator.
     pub follower_counts: FollowerCounts,
+    /// What can be found.
+    pub search: SearchHandle,
 }
 
 impl Context {

@@ -10,7 +10,7 @@ use super::{
     drops::{DropDetails, OPENS_AHEAD_MAX},
 };
 use crate::{
-    domain::{AccountId, DropId, Timestamp, drop::Drop, id::SHARDS},
+    domain::{AccountId, DropId, Timestamp, id::SHARDS},
     store::{
         Order, PageRequest,
         drops::{DropTime, DropTimeKey},
@@ -26,7 +26,7 @@ const DAYS_MAX: usize = 31;
 const CHUNK: usize = 64;
 /// Drops read at once.
 const DROPS_AT_ONCE: usize = 16;
-/// What the drops of a page may hold in texts and items, as [`weight`] counts it: gRPC clients commonly take 4 MiB.
+/// What the drops of a page may hold in texts and items, as [`DropDetails::weight`] counts it: gRPC clients commonly take 4 MiB.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 /// A drop sells for 30 days at most, so older ones are over.
 const LIVE_FOR: Duration = Duration::from_secs(31 * 86_400);
@@ -208,19 +208,13 @@ impl Found {
             && let Some(read) = reads.try_next().await?
         {
             if let Some(details) = read.filter(|it| takes(seen, it)) {
-                self.bytes += weight(&details.drop);
+                self.bytes += details.weight();
                 self.drops.push(details);
             }
             seen += 1;
         }
         Ok(seen)
     }
-}
-
-/// About how many bytes a drop takes in an answer.
-fn weight(drop: &Drop) -> usize {
-    let items: usize = drop.items.iter().map(|item| item.title.len() + 120).sum();
-    drop.title.len() + drop.description.len() + items + 200
 }
 
 /// The way through the days.

@@ -103,7 +103,7 @@ async fn no_ledger_is_opened_for_a_list() {
     let world = World::with(1, &terms(&[(5, 0, 0), (3, 100, 0)], EPOCH)).await;
     let process = world.alone(FaultPlan::default());
     let (env, store): (SharedEnv, _) = (process.env.clone(), process.shared_store());
-    let consumers = projectors::consumers(&store, &Sinks::default());
+    let consumers = projectors::consumers(&env, &store, &Sinks::default());
     let process_id = ProcessId::new(env.uuid());
     let (ctx, _) = testing::context();
     let ctx = Context {

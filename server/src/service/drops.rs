@@ -149,6 +149,17 @@ impl DropDetails {
         }
     }
 
+    pub(super) fn is_sold_out(&self) -> bool {
+        self.ledger.as_ref().is_some_and(|view| view.is_sold_out)
+    }
+
+    /// About how many bytes it takes in an answer.
+    pub(super) fn weight(&self) -> usize {
+        let drop = &self.drop;
+        let items: usize = drop.items.iter().map(|item| item.title.len() + 120).sum();
+        drop.title.len() + drop.description.len() + items + 200
+    }
+
     pub(super) fn row(drop: Drop) -> Self {
         Self {
             drop: Arc::new(drop),

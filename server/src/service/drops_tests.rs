@@ -20,7 +20,7 @@ async fn a_sealed_drop_is_read_without_opening_its_ledger() {
     world.add(2, &terms(&[(5, 0, 0)], EPOCH)).await;
     let process = world.alone(FaultPlan::default());
     let (env, store): (SharedEnv, _) = (process.env.clone(), process.shared_store());
-    let consumers = projectors::consumers(&store, &Sinks::default());
+    let consumers = projectors::consumers(&env, &store, &Sinks::default());
     let process_id = ProcessId::new(env.uuid());
     let (ctx, _) = testing::context();
     let ctx = Context {

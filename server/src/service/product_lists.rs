@@ -83,7 +83,12 @@ pub async fn of_creator(
     Ok(ProductsPage { products, next })
 }
 
-fn may_see(caller: Option<AccountId>, creator_id: AccountId, status: ProductStatus) -> Result<()> {
+/// Everyone sees the active ones, their creator also the archived ones.
+pub(super) fn may_see(
+    caller: Option<AccountId>,
+    creator_id: AccountId,
+    status: ProductStatus,
+) -> Result<()> {
     match (status, caller) {
         (ProductStatus::Active, _) => Ok(()),
         (ProductStatus::Archived, None) => Err(Error::Unauthenticated),

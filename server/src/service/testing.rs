@@ -23,6 +23,7 @@ use crate::{
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
     payments::Providers,
+    search::SearchHandle,
     store::{
         SharedStore,
         embedded::EmbeddedStore,
@@ -86,7 +87,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
         Arc::clone(&shared),
         Arc::clone(&store),
         process_id,
-        crate::projectors::consumers(&store, &sinks),
+        crate::projectors::consumers(&shared, &store, &sinks),
     );
     let payments = PaymentRunner::new(
         Arc::clone(&shared),
@@ -99,6 +100,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
         drop_embeds: DropEmbeds::default(),
         drop_watches: DropWatches::default(),
         follower_counts: FollowerCounts::default(),
+        search: SearchHandle::default(),
         payments,
         timer: Timer::new(Arc::clone(&shared)),
         follow_buckets: BucketRule::default(),

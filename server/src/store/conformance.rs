@@ -26,6 +26,7 @@ pub mod projections;
 pub mod reopening;
 pub mod requests;
 pub mod rows;
+pub mod search;
 pub mod truth;
 
 pub(in crate::store) mod pages;
@@ -96,6 +97,7 @@ macro_rules! store_conformance {
             outbox::intents_page_both_ways,
             outbox::shards_and_hours_are_apart,
             outbox::intents_are_removed,
+            search::changes_page_both_ways,
             outbox::the_greatest_version_stays_announced,
             jobs::jobs_change_by_version,
             jobs::jobs_are_apart,

@@ -24,6 +24,7 @@ mod projections;
 pub(crate) mod raw;
 mod requests;
 mod rows;
+mod search;
 mod sessions;
 #[cfg(test)]
 mod tests;

@@ -86,6 +86,7 @@ pub trait ProjectionStore: Send + Sync {
     async fn get_drop_status(&self, drop_id: DropId) -> Result<Option<DropStatus>>;
 
     /// Empties everything that `livedrop rebuild` fills again: order rows and their lists, drop statuses, the lists of drops and of
-    /// follows. Checkpoints     /// stay: some are of consumers whose effects can't be made again, such as events that were told. Only while nothing else runs.
+    /// follows. Checkpoints
+    /// stay: some are of consumers whose effects can't be made again, such as events that were told. Only while nothing else runs.
     async fn truncate_derived(&self) -> Result<()>;
 }

@@ -23,6 +23,7 @@ mod projections;
 mod requests;
 mod row;
 mod schema;
+mod search;
 mod session;
 mod sessions;
 mod truth;
@@ -43,6 +44,7 @@ pub struct ScyllaStore {
     ledgers: ledger::Statements,
     accounts: accounts::Statements,
     follows: follows::Statements,
+    search: search::Statements,
     sessions: sessions::Statements,
     requests: lwt::Statements,
     drops: drops::Statements,
@@ -97,6 +99,7 @@ impl ScyllaStore {
             ledgers: ledger::Statements::prepare(&db).await?,
             accounts: accounts::Statements::prepare(&db).await?,
             follows: follows::Statements::prepare(&db).await?,
+            search: search::Statements::prepare(&db).await?,
             sessions: sessions::Statements::prepare(&db).await?,
             requests: requests::prepare(&db).await?,
             drops: drops::Statements::prepare(&db).await?,

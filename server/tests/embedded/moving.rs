@@ -269,7 +269,7 @@ async fn a_half_imported_store_is_good_for_nothing_but_to_go_on() {
         let faulty = Faulty::new(Arc::new(store), env.clone(), FaultPlan::default(), 1);
         faulty.force(Method::PutTruth, Fault::Refuse);
         let store: SharedStore = Arc::new(faulty);
-        let consumers = projectors::consumers(&store, &Sinks::default());
+        let consumers = projectors::consumers(&env, &store, &Sinks::default());
         let opened = fs::File::open(&file).unwrap();
         let checked = Checked::read(&opened).unwrap();
         let cut_off = transfer::import(&env, &store, &consumers, &checked, |_| ()).await;

@@ -28,6 +28,7 @@ mod proofs;
 mod purchases;
 mod recovery;
 mod restarts;
+mod search;
 mod stripe;
 mod tls;
 mod update_drop;

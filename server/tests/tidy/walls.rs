@@ -90,7 +90,7 @@ const WALLS: &[Wall] = &[
         inside: &["service"],
         except: &[],
         rule: KnowsOnly(&[
-            "auth", "domain", "env", "jobs", "ledger", "payments", "service", "store",
+            "auth", "domain", "env", "jobs", "ledger", "payments", "search", "service", "store",
         ]),
         reason: "use cases don't know how they are called or started",
     },
@@ -98,9 +98,22 @@ const WALLS: &[Wall] = &[
         inside: &["jobs"],
         except: &[],
         rule: KnowsOnly(&[
-            "domain", "env", "events", "jobs", "ledger", "payments", "store",
+            "domain", "env", "events", "jobs", "ledger", "payments", "search", "store",
         ]),
         reason: "jobs stand on the ledger, storage, payments and events; use cases stand on them",
+    },
+    Wall {
+        inside: &["search"],
+        except: &[],
+        rule: KnowsOnly(&["domain", "search", "store"]),
+        reason: "search knows rows and words, not who asks or what a ledger is",
+    },
+    Wall {
+        inside: &[""],
+        except: &["search/tantivy"],
+        // `search::tantivy` is the backend.
+        rule: Never(&["::tantivy::*"]),
+        reason: "a driver stays in its backend",
     },
     Wall {
         inside: &["payments"],
@@ -111,7 +124,7 @@ const WALLS: &[Wall] = &[
     Wall {
         inside: &["projectors"],
         except: &[],
-        rule: KnowsOnly(&["domain", "events", "ledger", "projectors", "store"]),
+        rule: KnowsOnly(&["domain", "env", "events", "ledger", "projectors", "store"]),
         reason: "what is derived from ledgers rests on nothing else",
     },
     Wall {
@@ -149,6 +162,7 @@ const WALLS: &[Wall] = &[
             "ledger",
             "payments",
             "projectors",
+            "search",
             "service",
             "store",
         ],

@@ -142,7 +142,7 @@ async fn a_rebuild_that_was_cut_off_has_to_be_run_again() {
     );
     let faulty = Arc::new(faulty);
     let store: SharedStore = Arc::<Faulty<EmbeddedStore>>::clone(&faulty);
-    let consumers = projectors::consumers(&store, &Sinks::default());
+    let consumers = projectors::consumers(&shop.ctx.env, &store, &Sinks::default());
     for method in [
         StoreMethod::ScanDrops,
         StoreMethod::PutCreatorDrop,

@@ -43,7 +43,7 @@ fn env() -> SharedEnv {
 }
 
 fn consumers(store: &SharedStore) -> Consumers {
-    projectors::consumers(store, &Sinks::default())
+    projectors::consumers(&env(), store, &Sinks::default())
 }
 
 fn empty() -> (Arc<EmbeddedStore>, SharedStore) {

@@ -33,7 +33,7 @@ impl Counter {
         let world = World::with(1, &terms(&[(5, 500, 0)], EPOCH)).await;
         let process = world.alone(FaultPlan::default());
         let (env, store): (SharedEnv, SharedStore) = (process.env.clone(), process.shared_store());
-        let consumers = projectors::consumers(&store, &crate::events::Sinks::default());
+        let consumers = projectors::consumers(&env, &store, &crate::events::Sinks::default());
         let process_id = ProcessId::new(Uuid::from_u128(0x7100));
         let ledgers = Registry::new(env.clone(), store.clone(), process_id, consumers);
         let operator = Operator {

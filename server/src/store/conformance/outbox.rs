@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     pages::{self, first_100},
-    samples::{id, id_in_shard},
+    samples::{id, id_in_shard, some_hour},
 };
 use crate::{
     domain::{AccountId, Timestamp},
@@ -18,12 +18,6 @@ use crate::{
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const MICRO: Duration = Duration::from_micros(1);
-
-/// The start of an hour that nobody else is likely to use.
-fn some_hour() -> Timestamp {
-    let number = u32::try_from(id().as_u128() % 900_000_000).unwrap();
-    Timestamp::from_micros(0) + HOUR * number
-}
 
 fn intent(kind: EntityKind, shard: u8, created_at: Timestamp) -> Intent {
     let id = id_in_shard(shard);

@@ -212,7 +212,7 @@ pub(in crate::store) fn order_ref(row: &OrderRow) -> OrderRef {
     }
 }
 
-pub(in crate::store) fn drop_status() -> DropStatus {
+pub(crate) fn drop_status() -> DropStatus {
     DropStatus {
         drop_id: DropId::new(id()),
         seq: 9,
@@ -292,4 +292,10 @@ pub(in crate::store) fn audit_entry() -> AuditEntry {
         action: "order.settle".to_owned(),
         detail: "two\nlines".to_owned(),
     }
+}
+
+/// The start of an hour that nobody else is likely to use.
+pub(super) fn some_hour() -> Timestamp {
+    let number = u32::try_from(id().as_u128() % 900_000_000).unwrap();
+    Timestamp::from_micros(0) + Duration::from_secs(3_600) * number
 }

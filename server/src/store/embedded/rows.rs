@@ -45,9 +45,10 @@ pub(super) const FOLLOWERS: RowTable = RowTable::new("followers");
 pub(super) const FOLLOWING: RowTable = RowTable::new("following");
 pub(super) const FOLLOW_BUCKETS: RowTable = RowTable::new("follow_buckets");
 pub(super) const ENDED_ACCOUNTS: RowTable = RowTable::new("ended_accounts");
+pub(super) const SEARCH_CHANGES: RowTable = RowTable::new("search_changes");
 
 /// Every table, so that opening a store can make those it lacks.
-pub(super) const TABLES: [RowTable; 30] = [
+pub(super) const TABLES: [RowTable; 31] = [
     DROP_LEDGER,
     OPEN_LEDGERS,
     DROPS,
@@ -78,6 +79,7 @@ pub(super) const TABLES: [RowTable; 30] = [
     FOLLOWING,
     FOLLOW_BUCKETS,
     ENDED_ACCOUNTS,
+    SEARCH_CHANGES,
 ];
 
 /// A page ends with the row that reaches this many bytes: about a millisecond of copying, and 16 of the largest ledger records.

@@ -1,4 +1,4 @@
-//! The storage traits of the outbox, of jobs, of processes, of the audit log and of the truth as a whole, each method through
+//! The storage traits of the outbox, of search, of jobs, of processes, of the audit log and of the truth as a whole, each method through
 //! [`Faulty::call`].
 
 use async_trait::async_trait;
@@ -7,11 +7,13 @@ use uuid::Uuid;
 use super::{Faulty, Method, Subject};
 use crate::domain::ProcessId;
 use crate::store::{
-    AuditStore, Cas, JobStore, OutboxStore, PageRequest, ProcessStore, Put, Result, TruthStore,
+    AuditStore, Cas, JobStore, OutboxStore, PageRequest, ProcessStore, Put, Result,
+    SearchChangeStore, TruthStore,
     audit::AuditEntry,
     jobs::Job,
     outbox::{Entity, Intent, IntentKey},
     processes::{ClockRead, Heartbeat, ProcessSeen},
+    search::{SearchChange, SearchChangeKey},
     truth::{Position, TruthPage, TruthRow, TruthTable},
 };
 
@@ -55,6 +57,28 @@ impl<S: OutboxStore + ?Sized> OutboxStore for Faulty<S> {
     async fn put_announced(&self, entity: Entity, version: i64) -> Result<()> {
         self.call_on(Method::PutAnnounced, Subject::Entity(entity.kind), || {
             self.inner.put_announced(entity, version)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl<S: SearchChangeStore + ?Sized> SearchChangeStore for Faulty<S> {
+    async fn put_search_change(&self, change: &SearchChange) -> Result<()> {
+        let subject = Subject::Entity(change.entity.kind);
+        self.call_on(Method::PutSearchChange, subject, || {
+            self.inner.put_search_change(change)
+        })
+        .await
+    }
+
+    async fn list_search_changes(
+        &self,
+        hour: i64,
+        page: PageRequest<SearchChangeKey>,
+    ) -> Result<Vec<SearchChange>> {
+        self.call(Method::ListSearchChanges, || {
+            self.inner.list_search_changes(hour, page.clone())
         })
         .await
     }

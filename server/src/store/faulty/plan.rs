@@ -51,6 +51,8 @@ pub enum Method {
     UpdateSession,
     PutEndedAccount,
     ListEndedAccounts,
+    PutSearchChange,
+    ListSearchChanges,
     ClaimRequest,
     GetRequest,
     PutOrders,
@@ -124,6 +126,7 @@ impl Method {
             | Self::InsertSession
             | Self::UpdateSession
             | Self::PutEndedAccount
+            | Self::PutSearchChange
             | Self::ClaimRequest
             | Self::PutCreatorDrop
             | Self::PutOrders
@@ -155,6 +158,7 @@ impl Method {
             | Self::ListFollowBuckets
             | Self::GetSession
             | Self::ListEndedAccounts
+            | Self::ListSearchChanges
             | Self::GetRequest
             | Self::ListCreatorDrops
             | Self::ScanDrops

@@ -11,13 +11,14 @@ use crate::{
     store::{
         AccountStore, Append, AuditStore, DropStore, FollowStore, JobStore, LedgerRecord,
         LedgerStore, OpenLedger, OrderStore, OutboxStore, PaymentStore, ProductStore,
-        ProjectionStore, RequestStore, SessionStore, SharedStore, TruthStore,
+        ProjectionStore, RequestStore, SearchChangeStore, SessionStore, SharedStore, TruthStore,
         conformance::{pages::first_100, samples},
         drops::{DropTime, DropTimeKey},
         embedded::EmbeddedStore,
         follows::FollowList,
         projections::Checkpoint,
         requests::{RequestKey, RequestRow},
+        search::SearchChange,
         truth::{TruthRow, TruthTable},
     },
 };
@@ -146,6 +147,10 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         seq: 1,
         hash: [0; 32],
     };
+    let change = SearchChange {
+        noted_at: samples::NOW,
+        entity: intent.entity,
+    };
     calls! {
         Append: append(&record(1)),
         ReadFrom: read_from(drop_id, 1, 1),
@@ -190,6 +195,8 @@ fn calls(store: &Arc<FaultyStore>) -> Vec<(Method, BoxFuture<Result<()>>)> {
         UpdateSession: update_session(&samples::session()),
         PutEndedAccount: put_ended_account(account_id, samples::NOW),
         ListEndedAccounts: list_ended_accounts(1, first_100()),
+        PutSearchChange: put_search_change(&change),
+        ListSearchChanges: list_search_changes(1, first_100()),
         ClaimRequest: claim_request(&request(), &row),
         GetRequest: get_request(&request()),
         PutOrders: put_orders(&[samples::order_row()]),

@@ -53,7 +53,7 @@ impl Statements {
 /// Before the creator's id, in the kind of an edge.
 const FOLLOW_EDGE: &str = "FOLLOW_EDGE ";
 
-fn kind_text(kind: EntityKind) -> String {
+pub(super) fn kind_text(kind: EntityKind) -> String {
     match kind {
         EntityKind::Account | EntityKind::Creator | EntityKind::Drop | EntityKind::Product => {
             row::name_of(&kind)

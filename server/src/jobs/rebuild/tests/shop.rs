@@ -254,7 +254,7 @@ impl Shop {
     }
 
     pub(crate) async fn rebuild(&self) -> Rebuilt {
-        let consumers = projectors::consumers(&self.ctx.store, &Sinks::default());
+        let consumers = projectors::consumers(&self.ctx.env, &self.ctx.store, &Sinks::default());
         rebuild(&self.ctx.env, &self.ctx.store, &consumers, |_| ())
             .await
             .unwrap()
@@ -262,7 +262,7 @@ impl Shop {
 }
 
 pub(crate) fn ledgers(env: &SharedEnv, store: &SharedStore, sinks: &Sinks) -> Registry {
-    let consumers = projectors::consumers(store, sinks);
+    let consumers = projectors::consumers(env, store, sinks);
     Registry::new(
         env.clone(),
         store.clone(),
