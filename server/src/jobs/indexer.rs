@@ -16,7 +16,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub(super) use self::generation::make_anew;
+pub(super) use self::generation::{JOB_ID, make_anew};
 use crate::{
     domain::{AccountId, DropId, ProductId, Timestamp},
     env::SharedEnv,

@@ -14,7 +14,7 @@ pub use self::{
     export::{ExportError, export},
     import::{Checked, ImportError, Imported, Step, import},
 };
-use super::Work;
+use super::{Work, indexer};
 use crate::{
     ledger::projector::Consumers,
     store::{
@@ -33,9 +33,10 @@ const PAGE: usize = 1_000;
 /// Whether a row goes along: all do but notes about one store, and checkpoints of those who do their work anew.
 fn is_moved(row: &TruthRow, consumers: &Consumers) -> bool {
     match row {
-        TruthRow::Jobs(job) => ![Work::Rebuild, Work::Import]
-            .map(Work::job_id)
-            .contains(&job.job_id.as_str()),
+        TruthRow::Jobs(job) => {
+            let [rebuild, import] = [Work::Rebuild, Work::Import].map(Work::job_id);
+            ![rebuild, import, indexer::JOB_ID].contains(&job.job_id.as_str())
+        }
         TruthRow::LedgerCheckpoints { consumer, .. } => {
             !consumers.iter().any(|it| it.name() == consumer)
         }

@@ -107,11 +107,6 @@ pub static METHODS: &[Method] = &[
         Public,
         Business,
     ),
-    entry(
-        "/livedrop.v1.CatalogService/SearchProducts",
-        Public,
-        Business,
-    ),
     entry("/livedrop.v1.CatalogService/UpdateProduct", Owner, Business),
     entry("/livedrop.v1.DropService/BatchGetDrops", Public, Business),
     entry("/livedrop.v1.DropService/CancelDrop", Owner, Business),

@@ -8,13 +8,14 @@ use crate::{
     store::{Cas, Result, SharedStore, StoreError, jobs::Job},
 };
 
-const JOB: &str = "search";
+/// Names its row of `jobs`, which is about this one store and stays when the truth is moved.
+pub(in crate::jobs) const JOB_ID: &str = "search";
 /// Races that are lost in a row before it is given up: servers that start at the same time.
 const TRIES: usize = 8;
 
 /// The present one; the first who asks makes it.
 pub(super) async fn of(env: &SharedEnv, store: &SharedStore) -> Result<Uuid> {
-    match store.get_job(JOB).await? {
+    match store.get_job(JOB_ID).await? {
         Some(job) => Ok(job.op_id),
         None => next(env, store, None).await,
     }
@@ -22,7 +23,7 @@ pub(super) async fn of(env: &SharedEnv, store: &SharedStore) -> Result<Uuid> {
 
 /// Has all indexes of this store made anew, each when its process starts.
 pub(in crate::jobs) async fn make_anew(env: &SharedEnv, store: &SharedStore) -> Result<()> {
-    let before = store.get_job(JOB).await?;
+    let before = store.get_job(JOB_ID).await?;
     next(env, store, before).await.map(drop)
 }
 
@@ -30,7 +31,7 @@ async fn next(env: &SharedEnv, store: &SharedStore, mut before: Option<Job>) -> 
     let is_first = before.is_none();
     for _ in 0..TRIES {
         let job = Job {
-            job_id: JOB.to_owned(),
+            job_id: JOB_ID.to_owned(),
             version: before.map_or(0, |job| job.version) + 1,
             op_id: env.uuid(),
             cursor: 0,
@@ -41,6 +42,6 @@ async fn next(env: &SharedEnv, store: &SharedStore, mut before: Option<Job>) -> 
             Cas::Stale(found) => before = found,
         }
     }
-    let what = format!("{TRIES} races for the job {JOB} were lost");
+    let what = format!("{TRIES} races for the job {JOB_ID} were lost");
     Err(StoreError::Determinate(what))
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::*;
 use crate::domain::AccountId;
 use crate::store::{
-    AuditStore as _, SessionStore as _, TruthStore as _,
+    AuditStore as _, SearchChangeStore as _, SessionStore as _, TruthStore as _,
     audit::AuditEntry,
-    conformance::truth::three,
+    conformance::{samples, truth::three},
     embedded::raw::{DERIVED, LEDGERS},
+    search::SearchChange,
     truth::TruthTable,
 };
 
@@ -82,6 +83,11 @@ async fn a_copy_has_every_row_of_every_table() {
     }
     let ended = store.put_ended_account(AccountId::new(Uuid::now_v7()), Timestamp::default());
     ended.await.unwrap();
+    let change = SearchChange {
+        noted_at: Timestamp::default(),
+        entity: samples::intent().entity,
+    };
+    store.put_search_change(&change).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let counts = store.copy_to(dir.path()).await.unwrap();
     assert_eq!(counts.len(), rows::TABLES.len());
