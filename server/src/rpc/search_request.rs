@@ -309,7 +309,7 @@ mod tests {
             },
             v1::SearchDropsRequest {
                 buyable: true,
-                ..next.clone()
+                ..next
             },
         ] {
             assert_eq!(fields_of(drops(&keys, other)), ["page_token"]);

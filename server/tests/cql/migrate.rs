@@ -210,7 +210,7 @@ async fn keyspaces_of_others_are_refused() {
     };
 
     change("INSERT INTO IN schema_versions (scope, version, name, checksum) VALUES ('livedrop', 9, '-', '-') IF NOT EXISTS").await;
-    let newer = problem().await;
+    let newer = Box::pin(problem()).await;
     assert!(
         matches!(newer, SchemaProblem::New { found: 9, .. }),
         "{newer:?}"
@@ -221,14 +221,14 @@ async fn keyspaces_of_others_are_refused() {
     let home =
         "UPDATE IN settings SET value = 'elsewhere' WHERE name = 'home_datacenter' IF EXISTS";
     change(home).await;
-    let elsewhere = problem().await;
+    let elsewhere = Box::pin(problem()).await;
     assert!(
         matches!(&elsewhere, SchemaProblem::Datacenter { home, .. } if home == "elsewhere"),
         "{elsewhere:?}"
     );
 
     change("UPDATE IN schema_versions SET checksum = '-' WHERE scope = 'livedrop' AND version = 2 IF EXISTS").await;
-    let changed = problem().await;
+    let changed = Box::pin(problem()).await;
     assert!(
         matches!(changed, SchemaProblem::Other { version: 2, .. }),
         "{changed:?}"

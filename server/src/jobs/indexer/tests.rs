@@ -21,7 +21,7 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open() -> Self {
+    fn open() -> Self {
         let (ctx, env) = context();
         let indexer = Indexer {
             env: ctx.env.clone(),
@@ -99,7 +99,7 @@ impl Shop {
 
 #[tokio::test]
 async fn what_was_there_and_what_comes_is_found() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     let ann = shop.creator().await;
     let old = shop.product(ann).await.product_id.uuid();
     let mut follower = shop.start().await;
@@ -114,7 +114,7 @@ async fn what_was_there_and_what_comes_is_found() {
 
 #[tokio::test]
 async fn a_drop_is_buyable_as_its_status_says() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     let drop = shop.drop(shop.creator().await).await;
     let mut follower = shop.start().await;
     let id = drop.drop_id.uuid();
@@ -144,7 +144,7 @@ async fn a_drop_is_buyable_as_its_status_says() {
 /// A write that hung, or a clock that is behind or ahead, by up to a minute.
 #[tokio::test]
 async fn what_is_noted_late_or_early_is_found() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     let ann = shop.creator().await;
     let mut follower = shop.start().await;
     shop.env.advance(LOOK_FAR_BACK * 3);
@@ -175,7 +175,7 @@ async fn what_is_noted_late_or_early_is_found() {
 
 #[tokio::test]
 async fn many_changes_are_followed_in_pages() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     let ann = shop.creator().await;
     let mut follower = shop.start().await;
     for _ in 0..PAGE + 3 {
@@ -187,7 +187,7 @@ async fn many_changes_are_followed_in_pages() {
 
 #[tokio::test]
 async fn who_was_away_catches_up_and_who_was_away_for_long_begins_anew() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     let ann = shop.creator().await;
     shop.start().await;
     let generation = shop
@@ -223,7 +223,7 @@ async fn who_was_away_catches_up_and_who_was_away_for_long_begins_anew() {
 
 #[tokio::test]
 async fn a_store_asks_for_a_new_index() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     shop.start().await;
     let ghost = Change::Put(Box::new(Document::of_product(&samples::product())));
     let progress = shop.indexer.index.progress().await.unwrap();
@@ -241,7 +241,7 @@ async fn a_store_asks_for_a_new_index() {
 
 #[tokio::test]
 async fn nothing_of_a_creator_who_has_gone_is_found() {
-    let shop = Shop::open().await;
+    let shop = Shop::open();
     let (ann, bob) = (shop.creator().await, shop.creator().await);
     let (_, kept) = (shop.product(ann).await, shop.product(bob).await);
     let gone = shop.drop(ann).await;
