@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
-    auth,
+    auth, media,
     payments::{stripe::StripeConfigError, test},
     rpc,
     store::{StoreError, embedded::OpenError, scylla::ConnectError},
@@ -83,6 +83,12 @@ pub enum StartError {
     /// Stripe can't be used as the settings say.
     #[error("payments.stripe_*: {0}")]
     Stripe(#[from] StripeConfigError),
+    /// There is no place for pictures.
+    #[error(transparent)]
+    Media(#[from] media::OpenError),
+    /// The place of pictures that nobody keeps can't be made.
+    #[error("can't make a temporary folder for pictures: name one with media.folder")]
+    TemporaryFolder(#[source] io::Error),
     /// A task of the start was cut off.
     #[error("the start was cut off: {0}")]
     Task(String),

@@ -90,7 +90,7 @@ const WALLS: &[Wall] = &[
         inside: &["service"],
         except: &[],
         rule: KnowsOnly(&[
-            "auth", "domain", "env", "jobs", "ledger", "payments", "service", "store",
+            "auth", "domain", "env", "jobs", "ledger", "media", "payments", "service", "store",
         ]),
         reason: "use cases don't know how they are called or started",
     },
@@ -113,6 +113,12 @@ const WALLS: &[Wall] = &[
         except: &[],
         rule: KnowsOnly(&["domain", "events", "ledger", "projectors", "store"]),
         reason: "what is derived from ledgers rests on nothing else",
+    },
+    Wall {
+        inside: &["media"],
+        except: &[],
+        rule: KnowsOnly(&["auth", "domain", "env", "media"]),
+        reason: "pictures are bytes and whose they are: products are not known there",
     },
     Wall {
         inside: &["auth"],
@@ -147,6 +153,7 @@ const WALLS: &[Wall] = &[
             "events",
             "jobs",
             "ledger",
+            "media",
             "payments",
             "projectors",
             "service",
@@ -167,6 +174,12 @@ const WALLS: &[Wall] = &[
         except: &["store/scylla"],
         // `store::scylla` is the backend, and may be named by those who choose it.
         rule: Never(&["::scylla::*"]),
+        reason: "a driver stays in its backend",
+    },
+    Wall {
+        inside: &[""],
+        except: &["media"],
+        rule: Never(&["object_store::*", "imagesize::*"]),
         reason: "a driver stays in its backend",
     },
     Wall {
@@ -319,6 +332,8 @@ mod tests {
             ("jobs/sweeper", "use crate::app::App;"),
             ("payments/test", "use crate::ledger::Command;"),
             ("projectors/orders", "use crate::service::Context;"),
+            ("media/sweep", "use crate::store::SharedStore;"),
+            ("web/media", "use object_store::path::Path;"),
             ("auth/tokens", "use crate::service::Error;"),
             ("web", "use tonic::transport::Server;"),
             ("rpc/orders", "fn f() -> Status { Status::internal(\"x\") }"),
