@@ -1,5 +1,7 @@
 //! Pictures: where creators send them, and how products take them.
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
 use super::{Context, Error, Result, Violations, requests, requests::Fingerprint};
 use crate::{
     domain::{
@@ -10,6 +12,9 @@ use crate::{
     media::{Flaw, MediaError, NotTaken, UploadTarget},
     store::requests::RequestKey,
 };
+
+/// Pictures of one product that are looked at at once.
+const TAKEN_AT_ONCE: usize = 4;
 
 /// A picture that is to be sent.
 #[derive(Debug, Clone)]
@@ -70,13 +75,16 @@ pub(super) async fn wished(
     wished: &[ImageId],
     found: &mut Violations,
 ) -> Result<Vec<Image>> {
-    let mut images = Vec::with_capacity(wished.len());
-    for (i, image_id) in wished.iter().enumerate() {
-        if let Some(image) = present.iter().find(|image| image.image_id == *image_id) {
-            images.push(image.clone());
-            continue;
+    let taken = stream::iter(wished.iter().copied()).map(async |image_id| {
+        match present.iter().find(|image| image.image_id == image_id) {
+            Some(image) => Ok(Ok(image.clone())),
+            None => ctx.media.take(creator_id, image_id).await,
         }
-        match ctx.media.take(creator_id, *image_id).await? {
+    });
+    let taken: Vec<_> = taken.buffered(TAKEN_AT_ONCE).try_collect().await?;
+    let mut images = Vec::with_capacity(wished.len());
+    for (i, (taken, image_id)) in taken.into_iter().zip(wished).enumerate() {
+        match taken {
             Ok(image) => images.push(image),
             Err(why) => found.note(&format!("image_ids[{i}]"), &rule(*image_id, &why)),
         }

@@ -201,7 +201,7 @@ async fn pictures_have_an_order_and_stand_in_drops() {
         ..Default::default()
     };
     let drop = schedule(&creator, drop_request(vec![item])).await;
-    let shown = get_drop(&server.stranger(), &drop.drop_id).await;
+    let shown = get_drop(&server.stranger(), &drop).await;
     assert_eq!(shown.products[0].images, twin.images);
 }
 
