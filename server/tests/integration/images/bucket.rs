@@ -1,7 +1,15 @@
 //! Pictures in a bucket of a server that speaks S3, and checks what it is asked.
 
+use std::{sync::Arc, time::Duration};
+
 use fake_s3::{BUCKET, FakeS3, KEY_ID, KEY_SECRET};
-use livedrop_server::config::{Config, MediaBackend, Secret};
+use livedrop::Uuid;
+use livedrop_server::{
+    config::{Config, MediaBackend, Secret},
+    domain::Timestamp,
+    env::{BoxFuture, Env, SystemEnv},
+    media::{Media, S3Settings},
+};
 use object_store::{Attribute, ObjectStoreExt as _, aws::AmazonS3Builder, path::Path};
 use reqwest::StatusCode;
 
@@ -111,6 +119,66 @@ async fn what_is_no_picture_or_too_large_is_not_taken_from_the_bucket() {
     let good = sent(&creator, &png(1, 1)).await;
     let product = create_product(&creator, product_with(&[&good])).await;
     assert_eq!(ids(&product), [&good]);
+}
+
+/// The system's environment, a day and an hour later.
+#[derive(Debug)]
+struct Tomorrow;
+
+impl Env for Tomorrow {
+    fn now(&self) -> Timestamp {
+        SystemEnv.now() + Duration::from_secs(25 * 3_600)
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<()> {
+        SystemEnv.sleep(span)
+    }
+
+    fn spawn(&self, name: &'static str, task: BoxFuture<()>) {
+        SystemEnv.spawn(name, task);
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        SystemEnv.fill_random(bytes);
+    }
+
+    fn uuid(&self) -> Uuid {
+        SystemEnv.uuid()
+    }
+}
+
+#[tokio::test]
+async fn what_no_product_took_leaves_the_bucket_after_a_day() {
+    let s3 = FakeS3::start().await;
+    let server = Server::start_with(|config| configure(config, &s3)).await;
+    let creator = server.creator().await;
+    let creator_id = id_of(&creator).await;
+    let [left, taken] = [
+        sent(&creator, &png(1, 1)).await,
+        sent(&creator, &png(2, 2)).await,
+    ];
+    create_product(&creator, product_with(&[&taken])).await;
+    let settings = S3Settings {
+        endpoint: Some(s3.endpoint().to_owned()),
+        region: "us-east-1".to_owned(),
+        bucket: BUCKET.to_owned(),
+        key_id: KEY_ID.to_owned(),
+        key_secret: KEY_SECRET.into(),
+        public_url: "https://cdn.example".to_owned(),
+    };
+    let today = Media::bucket(&settings, Arc::new(SystemEnv)).unwrap();
+    assert_eq!(today.sweep().await.unwrap(), 0);
+    let tomorrow = Media::bucket(&settings, Arc::new(Tomorrow)).unwrap();
+    assert_eq!(tomorrow.sweep().await.unwrap(), 2);
+    for (folder, id, is_there) in [
+        ("uploads", &left, false),
+        ("uploads", &taken, false),
+        ("images", &taken, true),
+    ] {
+        let found = s3.object(&format!("{folder}/{creator_id}/{id}.png"));
+        assert_eq!(found.is_some(), is_there, "{folder} {id}");
+    }
+    assert_eq!(tomorrow.sweep().await.unwrap(), 0);
 }
 
 /// A bucket that is away takes nothing down with it.
