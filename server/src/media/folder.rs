@@ -163,20 +163,16 @@ impl Media {
     ) -> Result<(), BadUpload> {
         let upload = self.objects.put_multipart(&grant.key.upload()).await;
         let upload = upload.map_err(BadUpload::Failed)?;
-        // Dropped before its end, it removes what it wrote.
+        // Dropped before its end, as with its connection, it removes what it wrote.
         let mut to = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-        let mut left = grant.size_bytes;
-        while let Some(bytes) = body.next().await {
-            let bytes = bytes.map_err(|_| BadUpload::CutOff)?;
-            let count = bytes.len() as u64;
-            left = left.checked_sub(count).ok_or(BadUpload::TooLarge)?;
-            to.wait_for_capacity(PARTS)
-                .await
-                .map_err(BadUpload::Failed)?;
-            to.put(bytes);
+        match fill(&mut to, &mut body, grant.size_bytes).await {
+            Ok(()) => to.finish().await.map(drop).map_err(BadUpload::Failed),
+            Err(why) => {
+                // What can't be removed is hidden from lists.
+                let _ = to.abort().await;
+                Err(why)
+            }
         }
-        to.finish().await.map_err(BadUpload::Failed)?;
-        Ok(())
     }
 
     /// Finds a picture by the last two parts of its URL.
@@ -198,6 +194,23 @@ impl Media {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Writes all of a body, of at most `left` bytes.
+async fn fill<E>(
+    to: &mut WriteMultipart,
+    body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    mut left: u64,
+) -> Result<(), BadUpload> {
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(|_| BadUpload::CutOff)?;
+        let count = bytes.len() as u64;
+        left = left.checked_sub(count).ok_or(BadUpload::TooLarge)?;
+        let written = to.wait_for_capacity(PARTS).await;
+        written.map_err(BadUpload::Failed)?;
+        to.put(bytes);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Stored {
