@@ -176,6 +176,12 @@ async fn pictures_have_an_order_and_stand_in_drops() {
         turned.images[1..],
         [product.images[1].clone(), product.images[0].clone()]
     );
+    let again = [&back, &side, &front];
+    let again = dress(&creator, &turned, &again).await.unwrap();
+    assert_eq!(ids(&again), [&back, &side, &front]);
+    let turned = dress(&creator, &product, &[&side, &back, &front]);
+    let turned = turned.await.unwrap();
+    assert_eq!(ids(&turned), [&side, &back, &front]);
     // The same again changes nothing, another field leaves them.
     let same = dress(&creator, &product, &[&side, &back, &front])
         .await
