@@ -179,8 +179,8 @@ async fn pictures_have_an_order_and_stand_in_drops() {
     let again = [&back, &side, &front];
     let again = dress(&creator, &turned, &again).await.unwrap();
     assert_eq!(ids(&again), [&back, &side, &front]);
-    let turned = dress(&creator, &product, &[&side, &back, &front]);
-    let turned = turned.await.unwrap();
+    let turned = [&side, &back, &front];
+    let turned = dress(&creator, &product, &turned).await.unwrap();
     assert_eq!(ids(&turned), [&side, &back, &front]);
     // The same again changes nothing, another field leaves them.
     let same = dress(&creator, &product, &[&side, &back, &front])
