@@ -76,6 +76,7 @@ calls! {
     CatalogServiceClient: list_products(ListProductsRequest) -> ListProductsResponse, Public;
     CatalogServiceClient: search_products(SearchProductsRequest) -> SearchProductsResponse, Public;
     CatalogServiceClient: archive_product(ArchiveProductRequest) -> ArchiveProductResponse, SignedIn;
+    CatalogServiceClient: create_image_upload(CreateImageUploadRequest) -> CreateImageUploadResponse, SignedIn, request_id: String;
     DropServiceClient: schedule_drop(ScheduleDropRequest) -> ScheduleDropResponse, SignedIn, request_id: String;
     DropServiceClient: update_drop(UpdateDropRequest) -> UpdateDropResponse, SignedIn;
     DropServiceClient: cancel_drop(CancelDropRequest) -> CancelDropResponse, SignedIn, request_id: String;

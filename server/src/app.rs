@@ -5,6 +5,7 @@ pub mod backup;
 #[cfg(debug_assertions)]
 mod crash_point;
 pub mod drop_list;
+mod pictures;
 mod providers;
 mod start_error;
 pub mod stores;
@@ -21,7 +22,9 @@ use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use self::start_error::StartError;
-use self::{admin::AdminSocket, backup::Backup, providers::Chosen, stores::Opened};
+use self::{
+    admin::AdminSocket, backup::Backup, pictures::Pictures, providers::Chosen, stores::Opened,
+};
 use crate::{
     auth::{AccessTokens, Keys, Passwords},
     config::Config,
@@ -30,6 +33,7 @@ use crate::{
     events::{EventSink, Sinks},
     jobs::{Membership, Outbox, PaymentRunner, Sweeper, Timer, indexer, relay},
     ledger::Registry,
+    media::Media,
     payments::Providers,
     projectors,
     rpc::{self, Origins, Readiness, serve},
@@ -39,7 +43,7 @@ use crate::{
     },
     store::SharedStore,
     telemetry,
-    web::{metrics::MetricsServer, webhooks},
+    web::{self, metrics::MetricsServer, webhooks},
 };
 
 /// The key file's name in the data directory.
@@ -82,6 +86,7 @@ pub struct App {
     members: Membership,
     admin: Option<AdminSocket>,
     payments: Chosen,
+    pictures: Pictures,
 }
 
 /// Not everything had ended when the time was up.
@@ -129,9 +134,10 @@ impl App {
         let providers = payments.providers.clone();
         #[cfg(debug_assertions)]
         let providers = crash_point::providers(providers);
+        let pictures = Pictures::open(config, &keys, &env)?;
+        let media = pictures.media.clone();
         let sinks = Sinks::new(parts.sinks);
-        let search = search_index(config)?;
-        let mut ctx = context(config, env, store, keys, providers, sinks, search)?;
+        let mut ctx = context(config, env, store, keys, providers, media, sinks)?;
         ctx.follow_buckets = parts.follow_buckets;
         let readiness = Readiness::default();
         let setup = rpc::Setup {
@@ -139,7 +145,9 @@ impl App {
             verify: verify(&ctx),
             readiness: readiness.clone(),
             jwks: ctx.keys.jwks(),
-            web: webhooks::router(ctx.clone()).merge(payments.web()),
+            web: webhooks::router(ctx.clone())
+                .merge(payments.web())
+                .merge(web::media::router(ctx.media.clone())),
             allowed_origins: Origins::parse(&config.server.cors_origins)?,
         };
         let public = rpc::App::new(rpc::services(&ctx, &config.limits), setup).await?;
@@ -194,6 +202,7 @@ impl App {
                 ctx.search.clone(),
                 stop_rest.clone(),
             )),
+            tokio::spawn(ctx.media.clone().run(stop_rest.clone())),
             tokio::spawn(ended_accounts::run(
                 ctx.env.clone(),
                 ctx.store.clone(),
@@ -224,7 +233,9 @@ impl App {
             members,
             admin,
             payments,
+            pictures,
         };
+        app.pictures.begin(config, &app.endpoint());
         let public_url = config.payments.public_url.clone();
         let public_url = public_url.unwrap_or_else(|| app.endpoint());
         app.payments.begin(&app.ctx, &public_url);
@@ -316,8 +327,8 @@ fn context(
     store: SharedStore,
     keys: Arc<Keys>,
     providers: Providers,
+    media: Media,
     sinks: Sinks,
-    search: SearchHandle,
 ) -> Result<Context, StartError> {
     let ledgers = Registry::new(
         env.clone(),
@@ -331,7 +342,7 @@ fn context(
         ledgers,
         drop_watches: DropWatches::default(),
         follower_counts: FollowerCounts::default(),
-        search,
+        search: search_index(config)?,
         timer: Timer::new(env.clone()),
         follow_buckets: BucketRule::default(),
         drop_embeds: DropEmbeds::default(),
@@ -339,6 +350,7 @@ fn context(
         env,
         store,
         payments,
+        media,
         passwords: Arc::new(Passwords::start(config.auth.password_cost())?),
         tokens: Arc::new(AccessTokens::new(keys.clone())?),
         keys,

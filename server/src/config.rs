@@ -48,6 +48,8 @@ pub struct Config {
     pub auth: Auth,
     /// Who takes payments.
     pub payments: Payments,
+    /// Where pictures are.
+    pub media: Media,
     /// What callers may take.
     #[serde(with = "limits::LimitsSection")]
     pub limits: Limits,
@@ -187,6 +189,45 @@ pub enum PaymentProvider {
     Test,
 }
 
+/// Where pictures are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// `folder`: in one that this process serves; `s3`: in a bucket of Amazon S3, or of what speaks like it.
+    pub backend: MediaBackend,
+    /// The folder; empty = `media` in the data directory. Several processes need the same one, such as a network drive.
+    #[serde(with = "optional")]
+    pub folder: Option<PathBuf>,
+    /// What stands before `/images/...` in the URLs of pictures, such as `https://cdn.example`; with a folder before `/uploads/...` too, and
+    /// empty = `/media` of the public port on this machine.
+    #[serde(with = "optional")]
+    pub public_url: Option<String>,
+    /// URL of the bucket's service; empty = Amazon's of the region.
+    #[serde(with = "optional")]
+    pub s3_endpoint: Option<String>,
+    /// Region of the bucket.
+    pub s3_region: String,
+    /// The bucket's name.
+    #[serde(with = "optional")]
+    pub s3_bucket: Option<String>,
+    /// Id of a key that may read, write, list and delete in the bucket.
+    #[serde(with = "optional")]
+    pub s3_key_id: Option<String>,
+    /// That key. Better in the variable `LIVEDROP_MEDIA__S3_KEY_SECRET` than in a file.
+    #[serde(with = "optional")]
+    pub s3_key_secret: Option<Secret>,
+}
+
+/// What keeps pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaBackend {
+    /// A folder that this process serves.
+    Folder,
+    /// A bucket.
+    S3,
+}
+
 /// What is logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -263,6 +304,16 @@ impl Config {
                 stripe_webhook_secret: Vec::new(),
                 stripe_return_url: None,
                 stripe_api_url: StripeConfig::BASE_URL.to_owned(),
+            },
+            media: Media {
+                backend: MediaBackend::Folder,
+                folder: None,
+                public_url: None,
+                s3_endpoint: None,
+                s3_region: "us-east-1".to_owned(),
+                s3_bucket: None,
+                s3_key_id: None,
+                s3_key_secret: None,
             },
             limits,
             log: Log {

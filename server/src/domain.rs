@@ -3,6 +3,7 @@
 pub mod account;
 pub mod drop;
 pub mod id;
+pub mod image;
 pub mod money;
 pub mod order;
 pub mod payment;
@@ -11,6 +12,8 @@ pub mod reason;
 pub mod text;
 pub mod time;
 
-pub use id::{AccountId, DropId, ItemId, OrderId, ProcessId, ProductId, RequestId, VariantId};
+pub use id::{
+    AccountId, DropId, ImageId, ItemId, OrderId, ProcessId, ProductId, RequestId, VariantId,
+};
 pub use money::{Currency, Money};
 pub use time::Timestamp;

@@ -9,6 +9,7 @@ pub mod store;
 pub mod events;
 
 pub mod auth;
+pub mod media;
 pub mod payments;
 pub mod projectors;
 pub mod search;

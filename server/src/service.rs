@@ -18,6 +18,7 @@ pub mod follow_buckets;
 pub mod follow_lists;
 pub mod follower_counts;
 pub mod follows;
+pub mod images;
 pub mod ledger_records;
 pub mod operator;
 pub mod order_lists;

@@ -2,6 +2,7 @@
 
 pub mod health;
 pub mod jwks;
+pub mod media;
 pub mod metrics;
 pub mod test_provider;
 pub mod webhooks;

@@ -31,6 +31,26 @@ impl Client {
         self.call(request).await
     }
 
+    /// Says where to send a picture, for whoever sells; the image's id then goes into a product. The bytes go there in one HTTP request,
+    /// which needs a client of your own, such as `reqwest`:
+    ///
+    /// ```text
+    /// let mut put = reqwest::Client::new().put(&upload.upload_url).body(bytes);
+    /// for (name, value) in &upload.headers {
+    ///     put = put.header(name, value);
+    /// }
+    /// put.send().await?.error_for_status()?;
+    /// ```
+    ///
+    /// # Errors
+    /// `NOT_CREATOR`, `REQUEST_ID_REUSED`, or a general one.
+    pub async fn create_image_upload(
+        &self,
+        request: v1::CreateImageUploadRequest,
+    ) -> Result<v1::CreateImageUploadResponse, Error> {
+        self.call(request).await
+    }
+
     /// Returns a product.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
-    auth,
+    auth, media,
     payments::{stripe::StripeConfigError, test},
     rpc,
     search::SearchError,
@@ -95,6 +95,12 @@ pub enum StartError {
         /// Why not.
         source: SearchError,
     },
+    /// There is no place for pictures.
+    #[error(transparent)]
+    Media(#[from] media::OpenError),
+    /// The place of pictures that nobody keeps can't be made.
+    #[error("can't make a temporary folder for pictures: name one with media.folder")]
+    TemporaryFolder(#[source] io::Error),
     /// A task of the start was cut off.
     #[error("the start was cut off: {0}")]
     Task(String),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backend, Config, PaymentProvider};
+use super::{Backend, Config, MediaBackend, PaymentProvider};
 use crate::rpc::Origins;
 
 /// Every key that is wrong, and how.
@@ -11,6 +11,7 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
     server(config, &mut wrong);
     limits(config, &mut wrong);
     payments(config, &mut wrong);
+    media(config, &mut wrong);
     cql(config, &mut wrong);
     wrong.unless(
         (1..=1 << 20).contains(&config.store.cache_mib),
@@ -47,19 +48,50 @@ impl Wrong {
     }
 }
 
+fn is_url(url: &String) -> bool {
+    let url = url.parse::<http::Uri>();
+    url.is_ok_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some())
+}
+
+/// Whether a path can be put behind it.
+fn is_base(url: &String) -> bool {
+    is_url(url) && !url.contains('?') && !url.ends_with('/')
+}
+
+fn media(config: &Config, wrong: &mut Wrong) {
+    let media = &config.media;
+    wrong.unless(
+        media.public_url.as_ref().is_none_or(is_base),
+        "media.public_url",
+        "must be a URL such as \"https://cdn.example\", without a slash at its end",
+    );
+    wrong.unless(
+        media.s3_endpoint.as_ref().is_none_or(is_base),
+        "media.s3_endpoint",
+        "must be a URL such as \"https://s3.example\", without a slash at its end",
+    );
+    if media.backend != MediaBackend::S3 {
+        return;
+    }
+    for (key, is_there) in [
+        ("media.public_url", media.public_url.is_some()),
+        ("media.s3_bucket", media.s3_bucket.is_some()),
+        ("media.s3_key_id", media.s3_key_id.is_some()),
+        ("media.s3_key_secret", media.s3_key_secret.is_some()),
+    ] {
+        wrong.unless(is_there, key, "is missing: media.backend is \"s3\"");
+    }
+    wrong.unless(
+        !media.s3_region.is_empty(),
+        "media.s3_region",
+        "is missing: media.backend is \"s3\"; a service without regions takes any, such as \"us-east-1\"",
+    );
+}
+
 fn payments(config: &Config, wrong: &mut Wrong) {
     let payments = &config.payments;
-    let is_url = |url: &String| {
-        let url = url.parse::<http::Uri>();
-        url.is_ok_and(|url| {
-            matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
-        })
-    };
     wrong.unless(
-        payments
-            .public_url
-            .as_ref()
-            .is_none_or(|url| is_url(url) && !url.ends_with('/')),
+        payments.public_url.as_ref().is_none_or(is_base),
         "payments.public_url",
         "must be a URL such as \"https://shop.example\", without a slash at its end",
     );

@@ -106,6 +106,8 @@ ids! {
     ProductId
     /// One of a product's variants.
     VariantId
+    /// A picture.
+    ImageId
 }
 
 #[cfg(test)]

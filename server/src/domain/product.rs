@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Currency, ProductId, Timestamp, VariantId};
+use super::{AccountId, Currency, ProductId, Timestamp, VariantId, image::Image};
 
 /// Most characters of an item's title.
 const ITEM_TITLE_CHARS: usize = 120;
@@ -34,6 +34,9 @@ pub struct Product {
     pub price_minor: i64,
     /// 1 to 100 variants.
     pub variants: Vec<Variant>,
+    /// At most 20 pictures, the cover first.
+    #[serde(default)]
+    pub images: Vec<Image>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -69,7 +72,9 @@ impl Product {
             variant.title.len() + variant.sku.len() + options + 70
         });
         let texts = self.title.len() + self.description.len() + tags + attributes;
-        texts + variants.sum::<usize>() + 200
+        // An image's URL is longer than the rest of it.
+        let images = self.images.len() * 250;
+        texts + variants.sum::<usize>() + images + 200
     }
 }
 

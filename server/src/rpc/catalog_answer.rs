@@ -7,13 +7,16 @@ use super::{
     product_page::ListOf,
 };
 use crate::{
-    auth::Keys,
-    domain::product::{Attribute, Product, ProductStatus, Variant},
-    service::{catalog, product_lists::ProductsPage},
+    domain::{
+        image::Image,
+        product::{Attribute, Product, ProductStatus, Variant},
+    },
+    media::Media,
+    service::{Context, catalog, images::ImageUpload, product_lists::ProductsPage},
 };
 
 /// The product.
-pub(super) fn product(product: &Product) -> v1::Product {
+pub(super) fn product(media: &Media, product: &Product) -> v1::Product {
     let variant = |it: &Variant| v1::ProductVariant {
         variant_id: it.variant_id.to_string(),
         title: it.title.clone(),
@@ -22,6 +25,14 @@ pub(super) fn product(product: &Product) -> v1::Product {
         price: it
             .price_minor
             .map(|minor| to_money(product.currency, minor)),
+    };
+    let image = |it: &Image| v1::Image {
+        image_id: it.image_id.to_string(),
+        url: media.url(product.creator_id, it),
+        content_type: it.content_type.as_str().to_owned(),
+        width: it.width,
+        height: it.height,
+        size_bytes: it.size_bytes,
     };
     v1::Product {
         product_id: product.product_id.to_string(),
@@ -36,14 +47,32 @@ pub(super) fn product(product: &Product) -> v1::Product {
         etag: catalog::etag(product),
         created_at: Some(to_time(product.created_at)),
         updated_at: Some(to_time(product.updated_at)),
+        images: product.images.iter().map(image).collect(),
     }
 }
 
+/// Where to send a picture.
+pub(super) fn upload(upload: ImageUpload) -> v1::CreateImageUploadResponse {
+    let target = upload.target;
+    let content_type = target.content_type.as_str().to_owned();
+    v1::CreateImageUploadResponse {
+        image_id: upload.image_id.to_string(),
+        upload_url: target.url,
+        headers: [("Content-Type".to_owned(), content_type)].into(),
+        expires_at: Some(to_time(target.expires_at)),
+    }
+}
+
+/// The products.
+pub(super) fn products(ctx: &Context, products: &[Product]) -> Vec<v1::Product> {
+    products.iter().map(|it| product(&ctx.media, it)).collect()
+}
+
 /// A page of a creator's products.
-pub(super) fn page(keys: &Keys, list: ListOf, page: &ProductsPage) -> v1::ListProductsResponse {
-    let token = page.next.map(|place| list.token(keys, place));
+pub(super) fn page(ctx: &Context, list: ListOf, page: &ProductsPage) -> v1::ListProductsResponse {
+    let token = page.next.map(|place| list.token(&ctx.keys, place));
     v1::ListProductsResponse {
-        products: page.products.iter().map(product).collect(),
+        products: products(ctx, &page.products),
         next_page_token: token.unwrap_or_default(),
     }
 }

@@ -6,10 +6,11 @@ use livedrop_proto::v1;
 
 use super::{field_mask, fields};
 use crate::{
-    domain::{Currency, Money, ProductId, product::Attribute},
+    domain::{Currency, ImageId, Money, ProductId, image::IMAGE_BYTES_MAX, product::Attribute},
     service::{
         Error, Violations,
         catalog::{CreateProduct, WishedVariant},
+        images::CreateImageUpload,
         product_update::UpdateProduct,
     },
 };
@@ -25,16 +26,18 @@ const VALUE_CHARS: RangeInclusive<usize> = 1..=200;
 const VARIANTS: RangeInclusive<usize> = 1..=100;
 const VARIANT_TITLE_CHARS: RangeInclusive<usize> = 0..=120;
 const SKU_CHARS: RangeInclusive<usize> = 0..=64;
+const IMAGES_MAX: usize = 20;
 const PRICE_MINOR: RangeInclusive<i64> = 0..=100_000_000;
 
 /// What a mask may name.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "title",
     "description",
     "tags",
     "attributes",
     "price",
     "variants",
+    "image_ids",
 ];
 
 /// Reads a product to be made.
@@ -48,6 +51,7 @@ pub(super) fn create(request: v1::CreateProductRequest) -> Result<CreateProduct,
     let price = read.price("price", request.price);
     let currency = price.map(|price| price.currency);
     let variants = read.variants(request.variants, currency, true);
+    let image_ids = read.image_ids(&request.image_ids);
     let wish = (|| {
         Some(CreateProduct {
             request_id: request_id?,
@@ -57,6 +61,7 @@ pub(super) fn create(request: v1::CreateProductRequest) -> Result<CreateProduct,
             attributes: attributes?,
             price: price?,
             variants: variants?,
+            image_ids: image_ids?,
         })
     })();
     wish.filter(|_| read.found.is_empty())
@@ -77,6 +82,7 @@ pub(super) fn update(request: v1::UpdateProductRequest) -> Result<UpdateProduct,
     let price = has("price").then(|| read.price("price", request.price));
     let currency = price.flatten().map(|price| price.currency);
     let variants = has("variants").then(|| read.variants(request.variants, currency, false));
+    let image_ids = has("image_ids").then(|| read.image_ids(&request.image_ids));
     match product_id {
         // What is in the mask was read, or is a violation.
         Some(product_id) if read.found.is_empty() => Ok(UpdateProduct {
@@ -88,8 +94,28 @@ pub(super) fn update(request: v1::UpdateProductRequest) -> Result<UpdateProduct,
             attributes: attributes.flatten(),
             price: price.flatten(),
             variants: variants.flatten(),
+            image_ids: image_ids.flatten(),
         }),
         Some(_) | None => Err(read.found.into()),
+    }
+}
+
+/// Reads what is to be uploaded.
+pub(super) fn create_image_upload(
+    request: &v1::CreateImageUploadRequest,
+) -> Result<CreateImageUpload, Error> {
+    let mut read = Reading::default();
+    let request_id = read.check("request_id", fields::id(&request.request_id));
+    let content_type = read.check("content_type", request.content_type.parse());
+    let size_bytes = fields::number(request.size_bytes, 1..=IMAGE_BYTES_MAX);
+    let size_bytes = read.check("size_bytes", size_bytes);
+    match (request_id, content_type, size_bytes) {
+        (Some(request_id), Some(content_type), Some(size_bytes)) => Ok(CreateImageUpload {
+            request_id,
+            content_type,
+            size_bytes,
+        }),
+        (_, _, _) => Err(read.found.into()),
     }
 }
 
@@ -183,6 +209,26 @@ impl Reading {
                 None
             }
         }
+    }
+
+    /// Each once.
+    fn image_ids(&mut self, ids: &[String]) -> Option<Vec<ImageId>> {
+        if ids.len() > IMAGES_MAX {
+            self.note("image_ids", "must have at most 20 entries");
+            return None;
+        }
+        let mut read = Vec::with_capacity(ids.len());
+        for (i, id) in ids.iter().enumerate() {
+            let field = format!("image_ids[{i}]");
+            let Some(id) = self.check(&field, fields::id(id)) else {
+                continue;
+            };
+            if read.contains(&id) {
+                self.note(&field, "must not come twice");
+            }
+            read.push(id);
+        }
+        (read.len() == ids.len()).then_some(read)
     }
 
     /// Reads all variants; `currency` is the product's, if it is known.

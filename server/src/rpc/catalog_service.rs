@@ -4,7 +4,7 @@ use livedrop_proto::v1::{self, catalog_service_server::CatalogService};
 use tonic::{Request, Response, Status};
 
 use super::{caller, catalog_answer, catalog_request, product_page, search_request};
-use crate::service::{Context, catalog, product_lists, product_update, search};
+use crate::service::{Context, catalog, images, product_lists, product_update, search};
 
 /// Serves products.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl CatalogService for CatalogRpc {
         let wish = catalog_request::create(request.into_inner())?;
         let product = catalog::create(&self.ctx, caller, wish).await?;
         Ok(Response::new(v1::CreateProductResponse {
-            product: Some(catalog_answer::product(&product)),
+            product: Some(catalog_answer::product(&self.ctx.media, &product)),
         }))
     }
 
@@ -35,7 +35,7 @@ impl CatalogService for CatalogRpc {
         let wish = catalog_request::update(request.into_inner())?;
         let product = product_update::update(&self.ctx, caller, wish).await?;
         Ok(Response::new(v1::UpdateProductResponse {
-            product: Some(catalog_answer::product(&product)),
+            product: Some(catalog_answer::product(&self.ctx.media, &product)),
         }))
     }
 
@@ -46,7 +46,7 @@ impl CatalogService for CatalogRpc {
         let product_id = catalog_request::product_id(&request.get_ref().product_id)?;
         let product = catalog::get(&self.ctx, product_id).await?;
         Ok(Response::new(v1::GetProductResponse {
-            product: Some(catalog_answer::product(&product)),
+            product: Some(catalog_answer::product(&self.ctx.media, &product)),
         }))
     }
 
@@ -67,7 +67,9 @@ impl CatalogService for CatalogRpc {
             asked.size,
         )
         .await?;
-        Ok(Response::new(catalog_answer::page(keys, asked.list, &page)))
+        Ok(Response::new(catalog_answer::page(
+            &self.ctx, asked.list, &page,
+        )))
     }
 
     async fn search_products(
@@ -79,7 +81,7 @@ impl CatalogService for CatalogRpc {
         let page = search::products(&self.ctx, caller, &asked.search, asked.after, asked.size);
         let page = page.await?;
         Ok(Response::new(v1::SearchProductsResponse {
-            products: page.found.iter().map(catalog_answer::product).collect(),
+            products: catalog_answer::products(&self.ctx, &page.found),
             next_page_token: asked.token(page.next),
         }))
     }
@@ -92,7 +94,17 @@ impl CatalogService for CatalogRpc {
         let product_id = catalog_request::product_id(&request.get_ref().product_id)?;
         let product = catalog::archive(&self.ctx, caller, product_id).await?;
         Ok(Response::new(v1::ArchiveProductResponse {
-            product: Some(catalog_answer::product(&product)),
+            product: Some(catalog_answer::product(&self.ctx.media, &product)),
         }))
+    }
+
+    async fn create_image_upload(
+        &self,
+        request: Request<v1::CreateImageUploadRequest>,
+    ) -> Result<Response<v1::CreateImageUploadResponse>, Status> {
+        let caller = caller(&request)?.account_id;
+        let wish = catalog_request::create_image_upload(request.get_ref())?;
+        let upload = images::create_upload(&self.ctx, caller, wish).await?;
+        Ok(Response::new(catalog_answer::upload(upload)))
     }
 }

@@ -8,6 +8,7 @@ use prost::Message as _;
 use super::{account_answer, catalog_answer, drop_answer};
 use crate::{
     domain::{DropId, VariantId, drop::Drop, product::Product},
+    media::Media,
     service::{
         Context,
         drop_embeds::{self, Embedded},
@@ -33,7 +34,7 @@ pub(super) async fn wholes(ctx: &Context, details: &[DropDetails]) -> Vec<v1::Dr
         let creator = found.creators.get(&it.drop.creator_id);
         v1::Drop {
             creator: creator.map(|it| account_answer::creator(it.as_ref().clone())),
-            products: products(&it.drop, &found, &mut bytes_left),
+            products: products(&ctx.media, &it.drop, &found, &mut bytes_left),
             ..drop_answer::drop(it)
         }
     };
@@ -56,7 +57,12 @@ pub(super) async fn batch(
 }
 
 /// The products that the drop's items name, in the items' order, as far as there is room.
-fn products(drop: &Drop, found: &Embedded, bytes_left: &mut usize) -> Vec<v1::Product> {
+fn products(
+    media: &Media,
+    drop: &Drop,
+    found: &Embedded,
+    bytes_left: &mut usize,
+) -> Vec<v1::Product> {
     let named = || drop.items.iter().filter_map(|item| item.product);
     let variants: BTreeSet<_> = named().map(|it| it.variant_id).collect();
     let mut told = BTreeSet::new();
@@ -68,7 +74,7 @@ fn products(drop: &Drop, found: &Embedded, bytes_left: &mut usize) -> Vec<v1::Pr
         let Some(product) = found.products.get(&product_id) else {
             continue;
         };
-        let product = with_variants(product, &variants);
+        let product = with_variants(media, product, &variants);
         let Some(left) = bytes_left.checked_sub(product.encoded_len()) else {
             continue;
         };
@@ -79,14 +85,15 @@ fn products(drop: &Drop, found: &Embedded, bytes_left: &mut usize) -> Vec<v1::Pr
 }
 
 /// The product without the variants that are not on the page.
-fn with_variants(product: &Product, wanted: &BTreeSet<VariantId>) -> v1::Product {
+fn with_variants(media: &Media, product: &Product, wanted: &BTreeSet<VariantId>) -> v1::Product {
     let variants = product.variants.iter();
     let variants = variants.filter(|variant| wanted.contains(&variant.variant_id));
     let variants = variants.cloned().collect();
-    catalog_answer::product(&Product {
+    let product = Product {
         variants,
         ..product.clone()
-    })
+    };
+    catalog_answer::product(media, &product)
 }
 
 #[cfg(test)]
@@ -95,7 +102,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        auth::Keys,
         domain::product::ItemProduct,
+        env::SystemEnv,
         store::conformance::samples::{drop, product},
     };
 
@@ -127,8 +136,10 @@ mod tests {
             let product = Arc::new(product.clone());
             found.products.insert(product.product_id, product);
         }
+        let keys = Arc::new(Keys::generate().unwrap());
+        let media = Media::in_memory(keys, Arc::new(SystemEnv));
         let told = |mut bytes: usize| {
-            let products = products(&drop, &found, &mut bytes).into_iter();
+            let products = products(&media, &drop, &found, &mut bytes).into_iter();
             let short = |it: v1::Product| (it.product_id, it.variants.len());
             products.map(short).collect::<Vec<_>>()
         };

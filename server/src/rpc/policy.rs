@@ -96,6 +96,11 @@ pub static METHODS: &[Method] = &[
         Business,
     ),
     entry(
+        "/livedrop.v1.CatalogService/CreateImageUpload",
+        SignedIn,
+        Business,
+    ),
+    entry(
         "/livedrop.v1.CatalogService/CreateProduct",
         SignedIn,
         Business,

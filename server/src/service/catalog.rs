@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Context, Error, Result, requests, requests::Fingerprint};
+use super::{Context, Error, Result, Violations, images, requests, requests::Fingerprint};
 use crate::{
     domain::{
-        AccountId, Money, ProductId, RequestId, VariantId,
+        AccountId, ImageId, Money, ProductId, RequestId, VariantId,
+        image::Image,
         product::{Attribute, Product, ProductStatus, Variant},
         reason::Reason,
     },
@@ -38,6 +39,8 @@ pub struct CreateProduct {
     pub price: Money,
     /// 1 to 100 variants, all new.
     pub variants: Vec<WishedVariant>,
+    /// At most 20 pictures; none comes twice.
+    pub image_ids: Vec<ImageId>,
 }
 
 /// A variant as it shall be. Its own price is in the product's currency.
@@ -83,10 +86,19 @@ impl CreateProduct {
             let print = print.text(&variant.title).text(&variant.sku).number(price);
             print_pairs(print, &variant.options)
         });
-        variants.finish()
+        // Only if there are any: without, it is what it was before there were images.
+        let images = self.image_ids.iter();
+        let print = images.fold(variants, |print, image| print.bytes(image.as_bytes()));
+        print.finish()
     }
 
-    fn into_row(self, ctx: &Context, product_id: ProductId, creator_id: AccountId) -> Product {
+    fn into_row(
+        self,
+        ctx: &Context,
+        product_id: ProductId,
+        creator_id: AccountId,
+        images: Vec<Image>,
+    ) -> Product {
         // Ids follow from the product's, so that a repeat of the call makes the same variants.
         let variants = self.variants.into_iter().enumerate();
         let variants = variants.map(|(i, variant)| variant.named(variant_id(product_id, i)));
@@ -104,6 +116,7 @@ impl CreateProduct {
             currency: self.price.currency,
             price_minor: self.price.amount_minor,
             variants: variants.collect(),
+            images,
             created_at: now,
             updated_at: now,
         }
@@ -149,7 +162,13 @@ pub async fn create(ctx: &Context, caller: AccountId, wish: CreateProduct) -> Re
     {
         return Ok(product);
     }
-    let product = wish.into_row(ctx, product_id, caller);
+    // First the pictures, then the row: of a call that dies between, a picture is left that nobody sees.
+    let mut found = Violations::default();
+    let images = images::wished(ctx, caller, &[], &wish.image_ids, &mut found).await?;
+    if !found.is_empty() {
+        return Err(found.into());
+    }
+    let product = wish.into_row(ctx, product_id, caller, images);
     let insert = ctx.store.insert_product(&product);
     let insert = ctx.outbox.change(entity(product_id), product.op_id, insert);
     Ok(match insert.await? {

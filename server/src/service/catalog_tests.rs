@@ -50,6 +50,7 @@ fn wish() -> CreateProduct {
         attributes: Vec::new(),
         price: euros(1_999),
         variants: vec![variant("M"), variant("L")],
+        image_ids: Vec::new(),
     }
 }
 
@@ -63,6 +64,7 @@ fn rename(product_id: ProductId, title: String) -> UpdateProduct {
         attributes: None,
         price: None,
         variants: None,
+        image_ids: None,
     }
 }
 

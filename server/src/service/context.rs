@@ -9,6 +9,7 @@ use crate::{
     env::SharedEnv,
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
+    media::Media,
     search::SearchHandle,
     service::{DropEmbeds, DropWatches},
     store::{
@@ -32,6 +33,8 @@ pub struct Context {
     pub keys: Arc<Keys>,
     /// Goes on with payments; knows the providers.
     pub payments: PaymentRunner,
+    /// Where pictures are.
+    pub media: Media,
     /// The open ledgers.
     pub ledgers: Registry,
     /// Wakes drops in time.

@@ -3,10 +3,12 @@
 use super::{
     Context, Error, Result, Violations,
     catalog::{self, TRIES_MAX, WishedVariant},
+    images,
 };
 use crate::{
     domain::{
-        AccountId, Currency, Money, ProductId, VariantId,
+        AccountId, Currency, ImageId, Money, ProductId, VariantId,
+        image::Image,
         product::{Attribute, Product, ProductStatus, Variant},
         reason::Reason,
     },
@@ -32,6 +34,8 @@ pub struct UpdateProduct {
     pub price: Option<Money>,
     /// 1 to 100 variants; no id comes twice.
     pub variants: Option<Vec<WishedVariant>>,
+    /// At most 20 pictures; none comes twice.
+    pub image_ids: Option<Vec<ImageId>>,
 }
 
 /// Changes a product.
@@ -52,9 +56,11 @@ pub async fn update(ctx: &Context, caller: AccountId, wish: UpdateProduct) -> Re
         if !wish.etag.is_empty() && wish.etag != etag {
             return Err(stale(product.product_id, etag));
         }
-        let next = wish.applied_to(catalog::changed(ctx, product), || {
-            VariantId::new(ctx.env.uuid())
-        })?;
+        let mut found = Violations::default();
+        let images = wish.images(ctx, &product, &mut found).await?;
+        let new_id = || VariantId::new(ctx.env.uuid());
+        let next = catalog::changed(ctx, product);
+        let next = wish.applied_to(next, images, found, new_id)?;
         match catalog::replace(ctx, &next).await? {
             Cas::Done => return Ok(next),
             Cas::Stale(Some(newer)) => product = newer,
@@ -79,6 +85,10 @@ impl UpdateProduct {
             && is(self.tags.as_ref(), &product.tags)
             && is(self.attributes.as_ref(), &product.attributes)
             && is(self.price.as_ref(), &price)
+            && self
+                .image_ids
+                .as_ref()
+                .is_none_or(|wish| wish.iter().eq(product.images.iter().map(|it| &it.image_id)))
             && self.variants.as_ref().is_none_or(|wish| {
                 let mut pairs = wish.iter().zip(&product.variants);
                 wish.len() == product.variants.len()
@@ -86,12 +96,27 @@ impl UpdateProduct {
             })
     }
 
+    /// The pictures that the product shall have.
+    async fn images(
+        &self,
+        ctx: &Context,
+        product: &Product,
+        found: &mut Violations,
+    ) -> Result<Vec<Image>> {
+        let Some(wished) = &self.image_ids else {
+            return Ok(product.images.clone());
+        };
+        images::wished(ctx, product.creator_id, &product.images, wished, found).await
+    }
+
+    /// `found`: what is wrong so far.
     fn applied_to(
         &self,
         product: Product,
+        images: Vec<Image>,
+        mut found: Violations,
         mut new_id: impl FnMut() -> VariantId,
     ) -> Result<Product> {
-        let mut found = Violations::default();
         let currency = self.price.map_or(product.currency, |price| price.currency);
         let has_own_prices = product.variants.iter().any(|it| it.price_minor.is_some());
         if self.variants.is_none() && currency != product.currency && has_own_prices {
@@ -131,6 +156,7 @@ impl UpdateProduct {
             currency,
             price_minor: (wish.price).map_or(product.price_minor, |price| price.amount_minor),
             variants: variants.unwrap_or(product.variants),
+            images,
             ..product
         })
     }

@@ -22,6 +22,7 @@ use crate::{
     events::Sinks,
     jobs::{Outbox, PaymentRunner, Timer},
     ledger::Registry,
+    media::Media,
     payments::Providers,
     search::SearchHandle,
     store::{
@@ -102,6 +103,7 @@ pub(crate) fn context_with(plan: FaultPlan, seed: u64) -> (Context, Arc<TestEnv>
         follower_counts: FollowerCounts::default(),
         search: SearchHandle::default(),
         payments,
+        media: Media::in_memory(Arc::clone(&keys), Arc::clone(&shared)),
         timer: Timer::new(Arc::clone(&shared)),
         follow_buckets: BucketRule::default(),
         outbox: Outbox::new(Arc::clone(&shared), Arc::clone(&store), sinks),

@@ -209,13 +209,13 @@ async fn keyspaces_of_others_are_refused() {
         opened
     };
 
-    change("INSERT INTO IN schema_versions (scope, version, name, checksum) VALUES ('livedrop', 9, '-', '-') IF NOT EXISTS").await;
+    change("INSERT INTO IN schema_versions (scope, version, name, checksum) VALUES ('livedrop', 1000, '-', '-') IF NOT EXISTS").await;
     let newer = Box::pin(problem()).await;
     assert!(
-        matches!(newer, SchemaProblem::New { found: 9, .. }),
+        matches!(newer, SchemaProblem::New { found: 1000, .. }),
         "{newer:?}"
     );
-    change("DELETE FROM IN schema_versions WHERE scope = 'livedrop' AND version = 9 IF EXISTS")
+    change("DELETE FROM IN schema_versions WHERE scope = 'livedrop' AND version = 1000 IF EXISTS")
         .await;
 
     let home =

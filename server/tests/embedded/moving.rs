@@ -9,7 +9,7 @@ use livedrop::{
 use livedrop_server::{
     env::{SharedEnv, SystemEnv},
     events::Sinks,
-    jobs::transfer::{self, Checked, ImportError},
+    jobs::transfer::{self, Checked, ImportError, file::FORMAT},
     projectors,
     store::{
         SharedStore,
@@ -173,6 +173,7 @@ async fn a_file_that_is_not_whole_is_refused_before_anything_is_made() {
         text.replacen(from, to, 1).into_bytes()
     };
     let line = |number: usize| text.lines().nth(number).unwrap().to_owned() + "\n";
+    let head = |format: u32| format!("{{\"livedrop_export\":{format}");
     let last = line(lines - 1);
     for (damaged, part) in [
         (cut(whole.len() - 1), "is cut off after line"),
@@ -193,10 +194,7 @@ async fn a_file_that_is_not_whole_is_refused_before_anything_is_made() {
             changed("{\"table\":\"accounts\"", "{\"table\":\"acounts\""),
             "is damaged at line",
         ),
-        (
-            changed("{\"livedrop_export\":2", "{\"livedrop_export\":3"),
-            "newer version",
-        ),
+        (changed(&head(FORMAT), &head(FORMAT + 1)), "newer version"),
     ] {
         fs::write(&file, damaged).unwrap();
         refused(

@@ -193,6 +193,7 @@ pub(crate) fn product_request() -> v1::CreateProductRequest {
         attributes: vec![attribute("material", "cotton")],
         price: Some(euros(1_999)),
         variants: vec![variant("M", None), variant("L", Some(euros(2_199)))],
+        image_ids: Vec::new(),
     }
 }
 

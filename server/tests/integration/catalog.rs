@@ -28,6 +28,7 @@ pub(crate) fn update_of(product: &v1::Product, paths: &[&str]) -> v1::UpdateProd
         attributes: product.attributes,
         price: product.price,
         variants: product.variants,
+        image_ids: product.images.into_iter().map(|it| it.image_id).collect(),
         etag: product.etag,
         update_mask: Some(FieldMask {
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),

@@ -19,6 +19,7 @@ mod errors;
 mod events;
 mod follows;
 mod grpc_web;
+mod images;
 mod list_drops;
 mod lists;
 mod mutations;

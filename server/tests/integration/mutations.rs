@@ -308,14 +308,25 @@ async fn about_products(creator: &Client) -> Vec<(&'static str, Vec<u8>)> {
         stock: 1,
         ..Default::default()
     };
+    let upload = v1::CreateImageUploadRequest {
+        request_id: request_id(),
+        content_type: "image/png".into(),
+        size_bytes: 100,
+    };
+    let uploaded = creator.create_image_upload(upload.clone()).await.unwrap();
+    product.images = vec![v1::Image {
+        image_id: uploaded.image_id,
+        ..Default::default()
+    }];
     let paths = ["title", "tags", "attributes", "price", "variants"];
-    let update = update_of(&product, &paths);
+    let update = update_of(&product, &[&paths[..], &["image_ids"]].concat());
     vec![
         ("CatalogService/CreateProduct", create.encode_to_vec()),
         ("CatalogService/UpdateProduct", update.encode_to_vec()),
         ("CatalogService/GetProduct", get.encode_to_vec()),
         ("CatalogService/ListProducts", list.encode_to_vec()),
         ("CatalogService/ArchiveProduct", archive.encode_to_vec()),
+        ("CatalogService/CreateImageUpload", upload.encode_to_vec()),
         (
             "DropService/ScheduleDrop",
             drop_request(vec![item]).encode_to_vec(),

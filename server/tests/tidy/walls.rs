@@ -90,7 +90,8 @@ const WALLS: &[Wall] = &[
         inside: &["service"],
         except: &[],
         rule: KnowsOnly(&[
-            "auth", "domain", "env", "jobs", "ledger", "payments", "search", "service", "store",
+            "auth", "domain", "env", "jobs", "ledger", "media", "payments", "search", "service",
+            "store",
         ]),
         reason: "use cases don't know how they are called or started",
     },
@@ -128,6 +129,12 @@ const WALLS: &[Wall] = &[
         reason: "what is derived from ledgers rests on nothing else",
     },
     Wall {
+        inside: &["media"],
+        except: &[],
+        rule: KnowsOnly(&["auth", "domain", "env", "media"]),
+        reason: "pictures are bytes and whose they are: products are not known there",
+    },
+    Wall {
         inside: &["auth"],
         except: &[],
         rule: KnowsOnly(&["auth", "domain", "env", "store"]),
@@ -160,6 +167,7 @@ const WALLS: &[Wall] = &[
             "events",
             "jobs",
             "ledger",
+            "media",
             "payments",
             "projectors",
             "search",
@@ -181,6 +189,12 @@ const WALLS: &[Wall] = &[
         except: &["store/scylla"],
         // `store::scylla` is the backend, and may be named by those who choose it.
         rule: Never(&["::scylla::*"]),
+        reason: "a driver stays in its backend",
+    },
+    Wall {
+        inside: &[""],
+        except: &["media"],
+        rule: Never(&["object_store::*", "imagesize::*"]),
         reason: "a driver stays in its backend",
     },
     Wall {
@@ -333,6 +347,8 @@ mod tests {
             ("jobs/sweeper", "use crate::app::App;"),
             ("payments/test", "use crate::ledger::Command;"),
             ("projectors/orders", "use crate::service::Context;"),
+            ("media/sweep", "use crate::store::SharedStore;"),
+            ("web/media", "use object_store::path::Path;"),
             ("auth/tokens", "use crate::service::Error;"),
             ("web", "use tonic::transport::Server;"),
             ("rpc/orders", "fn f() -> Status { Status::internal(\"x\") }"),

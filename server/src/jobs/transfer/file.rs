@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Raise it when a row gets a field, or another meaning: older versions would lose that.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The longest line; a ledger record takes some 90 KiB.
 const LINE_BYTES_MAX: usize = 16 << 20;

@@ -78,7 +78,8 @@ fn cors(allowed_origins: Origins) -> CorsLayer {
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
             allowed_origins.allow(origin)
         }))
-        .allow_methods([Method::POST, Method::GET])
+        // PUT sends pictures.
+        .allow_methods([Method::POST, Method::GET, Method::PUT])
         .allow_headers([
             CONTENT_TYPE,
             AUTHORIZATION,
@@ -136,7 +137,10 @@ impl Service<Request<Incoming>> for Halves {
                 .map(Body::new))));
         }
         let varies = !request.headers().contains_key(ORIGIN);
-        let answer = self.web.clone().oneshot(request.map(axum::body::Body::new));
+        let answer = self
+            .web
+            .clone()
+            .oneshot(Leftover::of(request).map(axum::body::Body::new));
         Box::pin(async move {
             let mut response = answer.await?.map(Body::new);
             // An answer kept by a cache must not be given to a page that asks with an origin; those with one say so already.

@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use super::{
     pages::{self, first_100},
-    samples::{NOW, id, product},
+    samples::{NOW, id, image, product},
 };
 use crate::{
     domain::{
         AccountId, ProductId, VariantId,
+        image::ImageType,
         product::{Product, ProductStatus, Variant},
     },
     store::{Cas, Put, SharedStore},
@@ -50,12 +51,14 @@ pub async fn products_come_back_as_put(store: &SharedStore) {
         tags: Vec::new(),
         attributes: Vec::new(),
         variants: Vec::new(),
+        images: Vec::new(),
         price_minor: 0,
         ..product()
     };
     let full = Product {
         tags: (0..20).map(|number| format!("tag {number}")).collect(),
         variants: (0..100).map(variant).collect(),
+        images: (0..20).map(|_| image(ImageType::Jpeg)).collect(),
         price_minor: i64::MAX,
         ..product()
     };

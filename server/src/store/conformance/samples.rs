@@ -9,6 +9,7 @@ use crate::{
     domain::{
         AccountId, DropId, ItemId, OrderId, ProductId, Timestamp, VariantId,
         drop::{Drop, Item, LedgerSecret},
+        image::{IMAGE_BYTES_MAX, IMAGE_SIDE_MAX, Image, ImageType},
         order::OrderState,
         product::{Attribute, ItemProduct, Product, ProductStatus, Variant},
     },
@@ -93,6 +94,16 @@ pub(crate) fn drop() -> Drop {
     }
 }
 
+pub(crate) fn image(content_type: ImageType) -> Image {
+    Image {
+        image_id: content_type.declare(id()),
+        content_type,
+        width: IMAGE_SIDE_MAX,
+        height: 1,
+        size_bytes: IMAGE_BYTES_MAX,
+    }
+}
+
 pub(crate) fn product() -> Product {
     let attribute = |name: &str, value: &str| Attribute {
         name: name.to_owned(),
@@ -118,6 +129,7 @@ pub(crate) fn product() -> Product {
         currency: "EUR".parse().unwrap(),
         price_minor: 19_99,
         variants: vec![variant("M", None), variant("L", Some(21_99))],
+        images: vec![image(ImageType::Webp), image(ImageType::Png)],
         created_at: NOW - Duration::from_micros(1),
         updated_at: NOW,
     }

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AccountId, ProductId, Timestamp, VariantId,
+        AccountId, ImageId, ProductId, Timestamp, VariantId,
+        image::Image,
         product::{Attribute, Product, Variant},
     },
     store::{Cas, PageRequest, ProductStore, Put, Result},
@@ -34,6 +35,7 @@ pub(super) const PRODUCTS: Table = Table {
         "currency",
         "price_minor",
         "variants",
+        "images",
         "created_at",
         "updated_at",
     ],
@@ -113,6 +115,41 @@ impl From<ProductVariant> for Variant {
     }
 }
 
+/// The type `product_image`.
+#[derive(SerializeValue, DeserializeValue)]
+struct ProductImage {
+    image_id: Uuid,
+    content_type: String,
+    width: i32,
+    height: i32,
+    size_bytes: i32,
+}
+
+impl From<&Image> for ProductImage {
+    fn from(it: &Image) -> Self {
+        Self {
+            image_id: it.image_id.uuid(),
+            content_type: it.content_type.as_str().to_owned(),
+            width: it.width,
+            height: it.height,
+            size_bytes: it.size_bytes,
+        }
+    }
+}
+
+impl ProductImage {
+    fn read(self) -> Result<Image> {
+        let content_type = self.content_type.parse();
+        Ok(Image {
+            image_id: ImageId::new(self.image_id),
+            content_type: content_type.map_err(|error| row::unreadable_column("images", error))?,
+            width: self.width,
+            height: self.height,
+            size_bytes: self.size_bytes,
+        })
+    }
+}
+
 fn columns(it: &Product) -> Vec<Value> {
     let variants = it.variants.iter().map(ProductVariant::from);
     values![
@@ -127,6 +164,7 @@ fn columns(it: &Product) -> Vec<Value> {
         it.currency.as_str().to_owned(),
         it.price_minor,
         variants.collect::<Vec<_>>(),
+        it.images.iter().map(ProductImage::from).collect::<Vec<_>>(),
         it.created_at.micros(),
         it.updated_at.micros(),
     ]
@@ -135,6 +173,9 @@ fn columns(it: &Product) -> Vec<Value> {
 impl FromRow for Product {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         let variants: Vec<ProductVariant> = row.get("variants")?;
+        // Rows from before there were images have none.
+        let images: Option<Vec<ProductImage>> = row.get("images")?;
+        let images = images.into_iter().flatten().map(ProductImage::read);
         Ok(Self {
             product_id: row.id("product_id", ProductId::new)?,
             creator_id: row.id("creator_id", AccountId::new)?,
@@ -148,6 +189,7 @@ impl FromRow for Product {
             currency: row.parsed("currency")?,
             price_minor: row.get("price_minor")?,
             variants: variants.into_iter().map(Variant::from).collect(),
+            images: images.collect::<Result<_>>()?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
         })

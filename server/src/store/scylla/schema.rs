@@ -51,7 +51,7 @@ macro_rules! migration {
 }
 
 /// All steps, in order.
-pub(super) const MIGRATIONS: [Migration; 9] = [
+pub(super) const MIGRATIONS: [Migration; 10] = [
     migration!(1, "0001_ledgers", overlays),
     migration!(2, "0002_accounts"),
     migration!(3, "0003_drops"),
@@ -60,6 +60,7 @@ pub(super) const MIGRATIONS: [Migration; 9] = [
     migration!(6, "0006_follows"),
     migration!(7, "0007_products"),
     migration!(8, "0008_ended_accounts"),
+    migration!(9, "0009_images"),
     migration!(10, "0010_search_changes"),
 ];
 

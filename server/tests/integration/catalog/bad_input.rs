@@ -66,12 +66,14 @@ async fn all_violations_of_a_new_product_come_at_once() {
                 ..variant("", None)
             },
         ],
+        image_ids: vec!["x".into()],
     };
     let expected = [
         "attributes[1].name",
         "attributes[2].name",
         "attributes[3].value",
         "description",
+        "image_ids[0]",
         "price.amount_minor",
         "request_id",
         "tags[1]",

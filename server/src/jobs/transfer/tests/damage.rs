@@ -3,7 +3,7 @@
 use super::*;
 use crate::jobs::transfer::file::{FORMAT, FileError};
 
-/// One row of each table, as format 2 has them. If this must change, so must [`FORMAT`].
+/// One row of each table, as format 3 has them. If this must change, so must [`FORMAT`].
 const SAMPLE: &str = include_str!("sample.jsonl");
 
 fn read(bytes: &[u8]) -> std::result::Result<usize, FileError> {
@@ -28,7 +28,7 @@ fn whole() -> Vec<u8> {
 
 #[test]
 fn rows_are_written_as_ever() {
-    assert_eq!(FORMAT, 2);
+    assert_eq!(FORMAT, 3);
     let mut tables = Vec::new();
     for line in SAMPLE.lines() {
         let row: TruthRow = serde_json::from_str(line).unwrap();
@@ -37,6 +37,18 @@ fn rows_are_written_as_ever() {
     }
     assert_eq!(tables, TruthTable::ALL);
     assert_eq!(read(&whole()).unwrap(), TruthTable::ALL.len());
+}
+
+/// Format 2 knew no images.
+#[test]
+fn a_product_of_an_older_format_has_no_images() {
+    let line = SAMPLE.lines().find(|line| line.contains("\"images\""));
+    let mut row: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    row["row"].as_object_mut().unwrap().remove("images");
+    match serde_json::from_value(row).unwrap() {
+        TruthRow::Products(product) => assert_eq!(product.images, []),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -96,9 +108,13 @@ fn what_others_wrote_is_told_from_what_newer_versions_wrote() {
         let error = read(foreign.as_bytes()).unwrap_err();
         assert!(matches!(error, FileError::Foreign), "{foreign:?}: {error}");
     }
-    let newer = "{\"livedrop_export\":3,\"and\":[\"more\"]}\nand other lines\n";
+    let next = FORMAT + 1;
+    let newer = format!("{{\"livedrop_export\":{next},\"and\":[\"more\"]}}\nand other lines\n");
     let error = read(newer.as_bytes()).unwrap_err();
-    assert!(matches!(error, FileError::Newer { found: 3 }), "{error}");
+    assert!(
+        matches!(error, FileError::Newer { found } if found == next),
+        "{error}"
+    );
 }
 
 /// Its items name no products.
