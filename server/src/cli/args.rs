@@ -401,10 +401,11 @@ mod tests {
 
     #[test]
     fn wrong_use_is_refused_with_status_2() {
-        let cases: [&[&str]; 21] = [
+        let cases: [&[&str]; 22] = [
             &[],
             &["devel"],
             &["dev", "extra"],
+            &["dev", "--quiet", "--empty"],
             &["config", "extra"],
             &["serve", "--quiet"],
             &["ledger", "show", "--data", "d"],
