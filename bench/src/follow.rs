@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
-use comfy_table::Table;
+use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 use livedrop::{Client, v1};
 
@@ -97,7 +97,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
     let mut table = Table::new();
     let counts = sides.iter().map(|side| side.followers);
     let heads = counts.flat_map(|count| [format!("{count}: p50 ms"), "p99 ms".to_owned()]);
-    table.set_header(["call".to_owned()].into_iter().chain(heads));
+    table.load_style(presets::UTF8_BORDERS_ONLY);
+    let call = std::iter::once("call".to_owned());
+    table.set_header(call.chain(heads).chain(["ratio of p50".to_owned()]));
     for kind in Kind::ALL {
         let mut times = [Histogram::<u64>::new(3)?, Histogram::new(3)?];
         // The first tenth warms up.
@@ -113,7 +115,13 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
         let figures = times.iter().flat_map(|times| {
             [0.5, 0.99].map(|part| format!("{:.2}", times.value_at_quantile(part) as f64 / 1e3))
         });
-        table.add_row([kind.name().to_owned()].into_iter().chain(figures));
+        let [few, many] = times.each_ref().map(|it| it.value_at_quantile(0.5) as f64);
+        let ratio = format!("{:.2}", many / few.max(1.0));
+        let name = std::iter::once(kind.name().to_owned());
+        table.add_row(name.chain(figures).chain([ratio]));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{table}");
     drop((sides, reader));

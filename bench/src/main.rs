@@ -4,6 +4,7 @@ mod floor;
 mod follow;
 mod ledger;
 mod rush;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ enum Command {
     Ledger(ledger::Options),
     /// What pages and checks of follows cost at 100,000 followers, beside 100.
     Follow(follow::Options),
+    /// How late a thousand watchers see a drop open. Exit status 1 unless each saw all that followed, in the ledger's order.
+    Watch(watch::Options),
 }
 
 #[tokio::main]
@@ -56,6 +59,7 @@ async fn run(command: &Command) -> anyhow::Result<bool> {
         Command::Floor(options) => floor::run(options).await,
         Command::Ledger(options) => ledger::run(options).await,
         Command::Follow(options) => Box::pin(follow::run(options)).await,
+        Command::Watch(options) => Box::pin(watch::run(options)).await,
     }
 }
 

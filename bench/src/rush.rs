@@ -38,18 +38,21 @@ use indicatif::ProgressBar;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+pub(crate) use buyer::Login;
 use crowd::{Crowd, Hall};
 use database::Database;
 use fault::Fault;
-use fleet::{Fleet, Restart};
+pub(crate) use fleet::Fleet;
+use fleet::Restart;
+pub(crate) use limits::hint_at_open_files;
 use meters::Meters;
 pub(crate) use options::Options;
 use options::{ProviderKind, StoreKind};
+pub(crate) use prepare::{CURRENCY, creator, sign_up};
 use progress::bar;
 use provider::Provider;
 use report::{Kill, Measured};
-use server::Launch;
-pub(crate) use server::cpu_of;
+pub(crate) use server::{Launch, binary, cpu_of};
 use settle::Settled;
 use shop::Shop;
 use statements::Statements;
@@ -67,7 +70,7 @@ const REACH_TIMEOUT: Duration = Duration::from_secs(8);
 /// Prepares, rushes, judges. True if nothing was wrong.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<bool> {
     options.check()?;
-    limits::hint_at_open_files(options.connections);
+    hint_at_open_files(options.connections);
     let deadline = Instant::now() + Duration::from_secs(options.timeout);
     let mut place = Place::find(options).await?;
     let result = timeout_at(deadline, rush(options, &mut place, deadline)).await;

@@ -46,7 +46,7 @@ export class LiveDropServer {
   /** Starts the process, and waits until it listens. */
   async run(): Promise<void> {
     const listen = ["--listen", `127.0.0.1:${this.port}`, "--metrics-listen", `127.0.0.1:${this.#metricsPort}`];
-    const child = spawn(this.#binary, ["dev", "--quiet", "--data", join(this.#data, "store"), ...listen], {
+    const child = spawn(this.#binary, ["dev", "--empty", "--data", join(this.#data, "store"), ...listen], {
       stdio: ["ignore", "pipe", "inherit"],
       // Settings of whoever runs the tests do not count.
       env: { TMPDIR: tmpdir() },

@@ -242,6 +242,17 @@ impl App {
         Ok(app)
     }
 
+    /// Runs work of the caller's beside the server, until it is done or the server stops.
+    pub fn run_beside<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        work: impl FnOnce(Context) -> F,
+    ) {
+        let (work, until) = (work(self.ctx.clone()), self.stop_rest.clone());
+        self.rest.push(tokio::spawn(async move {
+            until.run_until_cancelled_owned(work).await;
+        }));
+    }
+
     /// Where the public port listens: the port is known even if 0 was asked for.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -78,7 +78,8 @@ async fn put_account(store: &SharedStore, account_id: AccountId) -> anyhow::Resu
         op_id: Uuid::now_v7(),
         email: format!("{account_id}@example.com"),
         display_name: "One of many".to_owned(),
-        password_hash: String::new(),
+        // Nobody has this password; an account without a hash is a deleted one.
+        password_hash: "none".to_owned(),
         created_at: SystemEnv.now(),
     };
     let put = store.insert_account(&account).await?;

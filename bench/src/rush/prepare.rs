@@ -60,7 +60,8 @@ pub(crate) async fn buyers(
         .context("signing buyers up")
 }
 
-async fn sign_up(
+/// Signs somebody up.
+pub(crate) async fn sign_up(
     connection: &Client,
     email: String,
     display_name: String,

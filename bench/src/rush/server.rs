@@ -233,7 +233,7 @@ fn spawn(launch: &Launch, data: &Path, port: u16, metrics_port: u16) -> anyhow::
         .append(true)
         .open(log_path(data))?;
     Command::new(&launch.binary)
-        .args(["dev", "--quiet"])
+        .args(["dev", "--empty"])
         .args(["--metrics-listen", &format!("127.0.0.1:{metrics_port}")])
         .args(["--listen", &format!("127.0.0.1:{port}"), "--data"])
         .arg(store(data))

@@ -95,12 +95,15 @@ pub(super) enum LedgerCommand {
 Examples:
   livedrop dev                            everything in a temporary directory, gone at the end
   livedrop dev --data ./data              keeps its data
-  livedrop dev --listen 127.0.0.1:0 --quiet
-                                          for scripts: a free port, one line with the address, no demo content")]
+  livedrop dev --listen 127.0.0.1:0 --empty
+                                          for scripts: a free port, one line with the address, nothing in it")]
 pub(super) struct DevArgs {
-    /// Print one line, `listening on http://…`, and make no demo content.
+    /// Have no demo buyers buy: nothing moves by itself.
     #[arg(long)]
     pub(super) quiet: bool,
+    /// Make no demo world at all, and print one line only: `listening on http://…`.
+    #[arg(long, conflicts_with = "quiet")]
+    pub(super) empty: bool,
     #[command(flatten)]
     pub(super) settings: Settings,
 }
@@ -398,10 +401,11 @@ mod tests {
 
     #[test]
     fn wrong_use_is_refused_with_status_2() {
-        let cases: [&[&str]; 21] = [
+        let cases: [&[&str]; 22] = [
             &[],
             &["devel"],
             &["dev", "extra"],
+            &["dev", "--quiet", "--empty"],
             &["config", "extra"],
             &["serve", "--quiet"],
             &["ledger", "show", "--data", "d"],

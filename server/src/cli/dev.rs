@@ -1,25 +1,19 @@
-//! `livedrop dev`: a server to play with, its data in a temporary directory unless told otherwise.
+//! `livedrop dev`: a server to play with, in a small living world; its data is in a temporary directory unless told otherwise.
 
 mod demo;
+mod greeting;
 
-use std::{
-    fmt::Write as _,
-    net::TcpListener,
-    path::{Path, PathBuf},
-};
+use std::{net::TcpListener, path::Path};
 
 use tempfile::TempDir;
 
-use self::demo::Demo;
+use self::greeting::Shown;
 use super::{Error, args::DevArgs, load, serve::run_until_signal};
-use crate::{
-    app::App,
-    config::{Loaded, Profile},
-};
+use crate::config::{Loaded, Profile};
 
 pub(super) async fn run(args: DevArgs) -> Result<(), Error> {
     let mut loaded = load(Profile::Dev, &args.settings)?;
-    let taken = choose_metrics_port(&mut loaded, args.quiet);
+    let taken = choose_metrics_port(&mut loaded, args.empty);
     let mut config = loaded.config;
     // Lives until the server has stopped; then the directory goes.
     let temporary = match &config.store.data {
@@ -30,17 +24,20 @@ pub(super) async fn run(args: DevArgs) -> Result<(), Error> {
         config.store.data = Some(temporary.path().to_owned());
     }
     run_until_signal(&config, async |app| {
-        if args.quiet {
+        if args.empty {
             return Ok(format!("listening on {}\n", app.endpoint()));
         }
-        let demo = demo::make(&app.ctx).await.map_err(Error::Demo)?;
+        let demo = Box::pin(demo::make(&app.ctx)).await.map_err(Error::Demo)?;
         let shown = Shown {
             data: std::path::absolute(config.store.data.as_deref().unwrap_or(Path::new("")))
                 .map_err(Error::io("can't tell where the data is"))?,
             is_temporary: temporary.is_some(),
             metrics_taken: taken,
+            is_quiet: args.quiet,
         };
-        Ok(greeting(app, &shown, &demo))
+        let greeting = greeting::greeting(app, &shown, &demo.drops);
+        app.run_beside(|ctx| demo.go_on(ctx, args.quiet));
+        Ok(greeting)
     })
     .await
 }
@@ -63,69 +60,4 @@ fn choose_metrics_port(loaded: &mut Loaded, is_quiet: bool) -> Option<u16> {
         at.set_port(0);
     }
     taken
-}
-
-/// What the greeting tells besides the demo content.
-struct Shown {
-    /// Absolute, so that commands with it work everywhere.
-    data: PathBuf,
-    is_temporary: bool,
-    /// The usual metrics port, if somebody else has it.
-    metrics_taken: Option<u16>,
-}
-
-fn greeting(app: &App, shown: &Shown, demo: &Demo) -> String {
-    let endpoint = app.endpoint();
-    let data = shown.data.display();
-    let fate = if shown.is_temporary {
-        "temporary: removed at the end; keep it with --data DIR"
-    } else {
-        "kept"
-    };
-    let mut text = String::new();
-    // Writing to a text can't fail.
-    let _ = write!(
-        text,
-        "\
-Live Drop is running, for development: generous limits, cheap passwords.
-
-  gRPC, gRPC-web   {endpoint}
-"
-    );
-    if let Some(at) = app.metrics_address() {
-        let taken = shown.metrics_taken;
-        let why = taken.map_or(String::new(), |port| format!("  (port {port} is taken)"));
-        let _ = writeln!(text, "  metrics          http://{at}/metrics{why}");
-    }
-    let _ = write!(text, "  data             {data}  ({fate})\n\nDemo logins\n");
-    for login in &demo::LOGINS {
-        let _ = writeln!(
-            text,
-            "  {:<8} {:<22} password {}",
-            login.role, login.email, login.password
-        );
-    }
-    let (open, soon) = (demo.open, demo.soon);
-    let _ = write!(
-        text,
-        "
-Demo drops
-  {open}  open now
-  {soon}  opens in {} s
-
-Try, from another terminal in the repository:
- a call by hand (needs Node and the network)
-  npx --yes @bufbuild/buf@1.74.0 curl --protocol grpc --http2-prior-knowledge -d '{{\"drop_id\":\"{open}\"}}' {endpoint}/livedrop.v1.DropService/GetDrop
- a purchase with the Rust SDK
-  LIVEDROP_ENDPOINT={endpoint} cargo run --release -p livedrop --example buyer -- {open}
- 2,000 buyers at once
-  cargo run --release -p livedrop-bench -- rush --buyers 2000 --stock 500 --endpoint {endpoint}
- all ledgers recounted, also while the server runs
-  cargo run --release -- ledger verify --all --data {data}
-
-Ctrl-C ends it.
-",
-        demo::SOON.as_secs()
-    );
-    text
 }

@@ -60,7 +60,7 @@ fn warn_of_weakness(config: &Config) {
 /// Starts a server, prints what `greet` says, and stops the server at the first signal. A second signal ends the waiting.
 pub(super) async fn run_until_signal(
     config: &Config,
-    greet: impl AsyncFnOnce(&App) -> Result<Greeting, Error>,
+    greet: impl AsyncFnOnce(&mut App) -> Result<Greeting, Error>,
 ) -> Result<(), Error> {
     telemetry::install_logs(&config.log.filter, config.log.format)?;
     let parts = Parts {
@@ -68,13 +68,13 @@ pub(super) async fn run_until_signal(
         ..Parts::default()
     };
     let mut signals = EndSignals::listen().map_err(Error::io("can't listen for signals"))?;
-    let app = tokio::select! {
+    let mut app = tokio::select! {
         started = App::start_with(config, parts) => started?,
         // Nothing was answered yet: the store is as it was.
         () = signals.next() => return Ok(()),
     };
     let greeted = tokio::select! {
-        greeting = greet(&app) => greeting.and_then(|greeting| print(&greeting)),
+        greeting = greet(&mut app) => greeting.and_then(|greeting| print(&greeting)),
         () = signals.next() => return stop(app, config.server.shutdown, signals).await,
     };
     if greeted.is_ok() {

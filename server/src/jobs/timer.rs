@@ -160,7 +160,9 @@ impl Timer {
             let due = self.take_due(now);
             if !due.is_empty() {
                 stream::iter(due)
-                    .for_each_concurrent(OPEN_AT_ONCE, |drop_id| self.wake(drop_id, store, ledgers))
+                    .for_each_concurrent(OPEN_AT_ONCE, |drop_id| {
+                        self.wake(drop_id, store, ledgers, stop)
+                    })
                     .await;
                 continue;
             }
@@ -194,7 +196,13 @@ impl Timer {
         due
     }
 
-    async fn wake(&self, drop_id: DropId, store: &SharedStore, ledgers: &Registry) {
+    async fn wake(
+        &self,
+        drop_id: DropId,
+        store: &SharedStore,
+        ledgers: &Registry,
+        stop: &CancellationToken,
+    ) {
         // At the start most drops of the last month are over. What refunds a sealed ledger may have, the sweeper knows.
         if let Ok(Some(status)) = store.get_drop_status(drop_id).await
             && status.is_sealed
@@ -207,6 +215,8 @@ impl Timer {
             Err(LedgerError::NotFrozen(drop)) if !drop.cancelled => self.arm_ahead(&drop),
             // Cancelled early, or never made.
             Err(LedgerError::UnknownDrop | LedgerError::NotFrozen(_)) => {}
+            // A server that stops opens no ledgers; the next one will.
+            Err(_) if stop.is_cancelled() => {}
             Err(error @ (LedgerError::Overloaded | LedgerError::Unavailable(_))) => {
                 tracing::warn!(%drop_id, %error, "drop could not be woken");
                 self.0

@@ -141,7 +141,8 @@ impl DropDetails {
     }
 
     /// Where the drop's life stands.
-    pub(super) fn state(&self) -> DropState {
+    #[must_use]
+    pub fn state(&self) -> DropState {
         match &self.ledger {
             Some(view) => view.state(),
             None if self.drop.cancelled => DropState::Cancelled,

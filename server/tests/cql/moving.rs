@@ -73,7 +73,7 @@ async fn a_shop_moves_into_a_database_and_back() {
 
     let dev = [
         "dev",
-        "--quiet",
+        "--empty",
         "--listen",
         "127.0.0.1:0",
         "--config",

@@ -174,7 +174,7 @@ async fn a_stopped_server_is_copied_too_and_keys_that_lie_elsewhere_are_named() 
     fs::write(&file, settings).unwrap();
     let dev = [
         "dev",
-        "--quiet",
+        "--empty",
         "--listen",
         "127.0.0.1:0",
         "--config",

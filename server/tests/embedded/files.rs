@@ -16,7 +16,7 @@ async fn what_can_t_start_says_why_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let dev = |data: &str| {
-        ["dev", "--quiet", "--listen", "127.0.0.1:0", "--data", data].map(str::to_owned)
+        ["dev", "--empty", "--listen", "127.0.0.1:0", "--data", data].map(str::to_owned)
     };
     let server = Process::start(livedrop(&dev(&path("used")).each_ref().map(String::as_str))).await;
     let refused_dev = async |data: &str, parts: &[&str]| {

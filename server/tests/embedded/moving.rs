@@ -274,7 +274,7 @@ async fn a_half_imported_store_is_good_for_nothing_but_to_go_on() {
         assert!(matches!(cut_off, Err(ImportError::Store(_))), "{cut_off:?}");
     }
     let part = ["is not imported to its end", "run `livedrop import` again"];
-    let dev = ["dev", "--quiet", "--listen", "127.0.0.1:0", "--data", &new];
+    let dev = ["dev", "--empty", "--listen", "127.0.0.1:0", "--data", &new];
     refused(livedrop(&dev), 1, &part).await;
     let serve = [
         "serve",

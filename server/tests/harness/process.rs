@@ -81,14 +81,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// `dev --quiet` on a free port.
+    /// `dev --empty` on a free port.
     pub(crate) async fn dev(home: &Home) -> Self {
-        Self::start(home.tool(&["dev", "--quiet", "--listen", "127.0.0.1:0"])).await
+        Self::start(home.tool(&["dev", "--empty", "--listen", "127.0.0.1:0"])).await
     }
 
     /// The same on files.
     pub(crate) async fn dev_on(data: &str) -> Self {
-        let flags = ["dev", "--quiet", "--listen", "127.0.0.1:0", "--data", data];
+        let flags = ["dev", "--empty", "--listen", "127.0.0.1:0", "--data", data];
         Self::start(livedrop(&flags)).await
     }
 

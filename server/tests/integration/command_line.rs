@@ -3,13 +3,13 @@
 
 mod operators;
 mod settings;
+mod world;
 
 use livedrop::v1;
-use tokio::time::timeout;
 
 use crate::harness::{
     home::Home,
-    process::{PROMPTLY, Process, finish, livedrop, refused},
+    process::{Process, finish, refused},
     request_id, sell_one,
 };
 
@@ -17,7 +17,7 @@ use crate::harness::{
 async fn dev_starts_answers_and_ends_at_either_signal() {
     for signal in ["INT", "TERM"] {
         let (home, temporary) = (Home::new().await, tempfile::tempdir().unwrap());
-        let mut command = home.livedrop(&["dev", "--quiet", "--listen", "127.0.0.1:0"]);
+        let mut command = home.livedrop(&["dev", "--empty", "--listen", "127.0.0.1:0"]);
         command.env("TMPDIR", temporary.path());
         let server = Process::start(command).await;
         assert!(
@@ -45,75 +45,6 @@ async fn dev_starts_answers_and_ends_at_either_signal() {
             "gone with the server"
         );
         drop(client);
-    }
-}
-
-#[tokio::test]
-async fn dev_makes_demo_content_that_works_at_every_start() {
-    let home = Home::new().await;
-    let mut known = Vec::new();
-    for start in 1..=2 {
-        let dev = home.tool(&["dev", "--listen", "127.0.0.1:0"]);
-        let mut server = Process::start(dev).await;
-        let mut text = String::new();
-        while let Some(line) = timeout(PROMPTLY, server.out.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-        {
-            text += &format!("{line}\n");
-            if line.starts_with("Ctrl-C") {
-                break;
-            }
-        }
-        for login in text.lines().filter(|line| line.contains("@demo.example")) {
-            let words: Vec<_> = login.split_whitespace().collect();
-            let request = v1::SignInRequest {
-                email: words[1].into(),
-                password: words[3].into(),
-            };
-            server.client().sign_in(request).await.unwrap();
-        }
-        let drops: Vec<_> = text
-            .lines()
-            .filter(|line| line.contains("open now") || line.contains("opens in 30 s"))
-            .collect();
-        assert_eq!(drops.len(), 2, "{text}");
-        for (line, state) in drops
-            .iter()
-            .zip([v1::DropState::Live, v1::DropState::Scheduled])
-        {
-            let drop_id = line.split_whitespace().next().unwrap().to_owned();
-            assert!(!known.contains(&drop_id), "start {start} makes new ones");
-            known.push(drop_id.clone());
-            let found = server
-                .client()
-                .get_drop(v1::GetDropRequest { drop_id })
-                .await
-                .unwrap()
-                .drop
-                .unwrap();
-            assert_eq!(found.state(), state);
-        }
-        for command in [
-            "npx --yes @bufbuild/buf",
-            "cargo run --release -p livedrop --example buyer",
-            "cargo run --release -p livedrop-bench -- rush",
-        ] {
-            let line = text
-                .lines()
-                .find(|line| line.contains(command))
-                .unwrap_or_else(|| panic!("{command}: {text}"));
-            assert!(line.contains(&server.endpoint), "{line}");
-        }
-        let verify = text
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("cargo run --release -- "))
-            .unwrap_or_else(|| panic!("no command to verify: {text}"));
-        let (code, out, err) = finish(livedrop(&verify.split(' ').collect::<Vec<_>>())).await;
-        assert_eq!((code, err.as_str()), (0, ""), "{verify}");
-        assert!(out.contains("checked, 0 wrong"), "{out}");
-        assert_eq!(server.end("INT").await.0, 0);
     }
 }
 
@@ -152,7 +83,7 @@ async fn a_taken_port_is_told_in_one_line() {
     let home = Home::new().await;
     let server = Process::dev(&home).await;
     let taken = server.endpoint.strip_prefix("http://").unwrap();
-    let dev = home.livedrop(&["dev", "--quiet", "--listen", taken]);
+    let dev = home.livedrop(&["dev", "--empty", "--listen", taken]);
     refused(dev, 1, &["can't listen on", "--listen"]).await;
     assert_eq!(server.end("TERM").await.0, 0);
 }

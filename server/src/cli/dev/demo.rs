@@ -1,166 +1,61 @@
-//! Demo content, made through the use cases like everyone's: three accounts that stay, two drops that are new at each start.
+//! The demo world, made through the use cases like everyone's: people and products that stay, drops at each point of their lives, and buyers
+//! who keep the stock moving.
+
+mod drops;
+mod people;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "products take no pictures yet; `shop` has the place"
+    )
+)]
+mod pictures;
+mod shop;
+mod trickle;
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
+use futures::future::{try_join, try_join_all};
 
-use crate::{
-    auth::Caller,
-    domain::{Currency, DropId, RequestId, Timestamp},
-    service::{
-        Context, Error, Result,
-        accounts::{self, BecomeCreator, SignUp},
-        drops::{self, ScheduleDrop, ScheduleItem},
-        sessions::{self, SignIn, SignedIn},
-    },
-};
-
-/// When the second drop opens.
-pub(super) const SOON: Duration = Duration::from_secs(30);
-
-/// Long enough for a day of playing.
-const OPEN_FOR: Duration = Duration::from_secs(24 * 3600);
-
-const HOLD: Duration = Duration::from_secs(300);
+pub(super) use self::{drops::Drops, people::LOGINS};
+use self::{shop::Shop, trickle::Trickle};
+use crate::service::{Context, Result};
 
 /// More than any step takes on a machine that works.
 const TIME: Duration = Duration::from_secs(10);
 
-/// An account whose password everyone knows.
-#[derive(Debug)]
-pub(super) struct Login {
-    /// What it is for.
-    pub(super) role: &'static str,
-    pub(super) email: &'static str,
-    pub(super) password: &'static str,
-    name: &'static str,
-}
-
-/// The creator comes first.
-pub(super) static LOGINS: [Login; 3] = [
-    Login {
-        role: "creator",
-        email: "carla@demo.example",
-        password: "carla-sells-here",
-        name: "Carla Creator",
-    },
-    Login {
-        role: "buyer",
-        email: "ben@demo.example",
-        password: "ben-buys-here",
-        name: "Ben Buyer",
-    },
-    Login {
-        role: "buyer",
-        email: "bea@demo.example",
-        password: "bea-buys-here",
-        name: "Bea Buyer",
-    },
-];
-
-/// What was made.
+/// The world, as far as a newcomer is told of it. The rest comes with [`Demo::go_on`].
 #[derive(Debug)]
 pub(super) struct Demo {
-    /// A drop that is open.
-    pub(super) open: DropId,
-    /// A drop that opens in [`SOON`].
-    pub(super) soon: DropId,
+    /// What is sold now, and what is next.
+    pub(super) drops: Drops,
+    shops: Vec<Shop>,
 }
 
 /// Makes what is not there yet.
 pub(super) async fn make(ctx: &Context) -> Result<Demo> {
-    let [creator, buyers @ ..] = &LOGINS;
-    for buyer in buyers {
-        let session = enter(ctx, buyer).await?;
-        sessions::sign_out(ctx, &session.tokens.refresh_token).await?;
-    }
-    let session = enter(ctx, creator).await?;
-    let token = session.tokens.access_token.expose_secret();
-    let caller = ctx
-        .tokens
-        .verify(token, ctx.env.now())
-        .ok_or(Error::Unauthenticated)?;
-    if session.profile.creator.is_none() {
-        become_creator(ctx, caller, creator).await?;
-    }
-    let open = schedule(ctx, caller, "Open: screen prints", None).await?;
-    let soon = schedule(
-        ctx,
-        caller,
-        "Soon: screen prints, second edition",
-        Some(ctx.env.now() + SOON),
-    )
-    .await?;
-    sessions::sign_out(ctx, &session.tokens.refresh_token).await?;
-    Ok(Demo { open, soon })
+    let (creators, _guests) = try_join(people::creators(ctx), people::guests(ctx)).await?;
+    let shops = creators.into_iter().zip(&shop::RANGES);
+    let shops = shops.map(|(creator, range)| Shop::open(ctx, creator, range));
+    let shops = try_join_all(shops).await?;
+    let drops = Drops::make(ctx, &shops).await?;
+    Ok(Demo { drops, shops })
 }
 
-/// Signs in, or up the first time.
-async fn enter(ctx: &Context, login: &Login) -> Result<SignedIn> {
-    let known = SignIn {
-        email: login.email.to_owned(),
-        password: login.password.into(),
-    };
-    match sessions::sign_in(ctx, known).await {
-        Err(Error::Unauthenticated) => {
-            let new = SignUp {
-                request_id: ctx.env.uuid().to_string(),
-                email: login.email.to_owned(),
-                password: login.password.into(),
-                display_name: login.name.to_owned(),
-            };
-            accounts::sign_up(ctx, new).await
+impl Demo {
+    /// Makes what the newcomer can do without at first; then, unless it `is_quiet`, has buyers buy for as long as this runs.
+    pub(super) async fn go_on(self, ctx: Context, is_quiet: bool) {
+        let Self { drops, shops } = self;
+        let rest = async {
+            let buyers = people::buyers(&ctx, &shops).await?;
+            drops::make_rest(&ctx, &shops, &buyers).await?;
+            Ok::<_, crate::service::Error>(buyers)
+        };
+        match Box::pin(rest).await {
+            Ok(buyers) if !is_quiet => Trickle::new(ctx, shops, buyers, drops).run().await,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the demo world is not complete"),
         }
-        answer => answer,
     }
-}
-
-async fn become_creator(ctx: &Context, caller: Caller, login: &Login) -> Result<()> {
-    let profile = BecomeCreator {
-        handle: "carla".to_owned(),
-        display_name: login.name.to_owned(),
-        bio: "Prints things. Sells them out.".to_owned(),
-    };
-    accounts::become_creator(ctx, caller, profile)
-        .await
-        .map(|_creator| ())
-}
-
-async fn schedule(
-    ctx: &Context,
-    caller: Caller,
-    title: &str,
-    opens_at: Option<Timestamp>,
-) -> Result<DropId> {
-    let item = |title: &str, stock, unit_price_minor, limit_per_buyer| ScheduleItem {
-        title: Some(title.to_owned()),
-        stock,
-        unit_price_minor: Some(unit_price_minor),
-        limit_per_buyer,
-        product: None,
-    };
-    let currency = "EUR"
-        .parse::<Currency>()
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    let wish = ScheduleDrop {
-        request_id: RequestId::new(ctx.env.uuid()),
-        title: title.to_owned(),
-        description: "Made by `livedrop dev`.".to_owned(),
-        currency: Some(currency),
-        // The free one is sold at once, without a payment.
-        items: vec![
-            item("Print, A3", 100, 2_500, 20),
-            item("Print, A2, signed", 10, 9_900, 1),
-            item("Sticker, free", 1_000, 0, 0),
-        ],
-        limit_per_buyer: 0,
-        opens_at,
-        ends_at: ctx.env.now() + OPEN_FOR,
-        hold: HOLD,
-        low_stock_threshold: 5,
-    };
-    Ok(drops::schedule(ctx, caller.account_id, wish, TIME)
-        .await?
-        .drop
-        .drop_id)
 }

@@ -12,7 +12,7 @@ use crate::harness::{
 
 /// A server that knows no provider, as after a change of settings.
 async fn without_provider(home: &Home) -> Process {
-    let mut command = home.tool(&["dev", "--quiet", "--listen", "127.0.0.1:0"]);
+    let mut command = home.tool(&["dev", "--empty", "--listen", "127.0.0.1:0"]);
     command.env("LIVEDROP_PAYMENTS__PROVIDER", "");
     Process::start(command).await
 }

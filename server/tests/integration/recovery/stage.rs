@@ -107,7 +107,7 @@ impl Stage {
     }
 
     fn command(&self, dies: bool) -> Command {
-        let dev = ["dev", "--quiet", "--listen", "127.0.0.1:0"];
+        let dev = ["dev", "--empty", "--listen", "127.0.0.1:0"];
         let mut command = self.home.tool(&dev);
         if dies && !self.crash.is_empty() {
             command.env("LIVEDROP_CRASH_AT", &self.crash);
