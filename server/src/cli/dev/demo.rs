@@ -3,13 +3,6 @@
 
 mod drops;
 mod people;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "products take no pictures yet; `shop` has the place"
-    )
-)]
 mod pictures;
 mod shop;
 mod trickle;

@@ -1,18 +1,21 @@
 //! What the creators of the demo world sell: eight products each, with variants.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt::Display};
 
 use futures::future::try_join_all;
 
+use super::pictures::picture;
 use crate::{
     domain::{
         AccountId, Money, RequestId,
+        image::ImageType,
         money::ParseCurrencyError,
         product::{Attribute, Product, ProductStatus},
     },
     service::{
         Context, Error, Result,
         catalog::{self, CreateProduct, WishedVariant},
+        images::{self, CreateImageUpload},
         product_lists,
     },
     store::accounts::Creator,
@@ -159,7 +162,7 @@ impl Shop {
         let new = titles.filter(|(_, title)| !known.contains(**title));
         let new = new
             .take(missing)
-            .map(|(number, title)| put(ctx, creator_id, range.wish(ctx, number, title)));
+            .map(|(number, title)| put(ctx, creator_id, range, number, title));
         let new = try_join_all(new).await?;
         products.extend(new);
         Ok(Self {
@@ -170,9 +173,34 @@ impl Shop {
     }
 }
 
-/// Makes a product. Here it gets its picture (`super::pictures`) as soon as products take pictures.
-async fn put(ctx: &Context, creator_id: AccountId, wish: Result<CreateProduct>) -> Result<Product> {
-    catalog::create(ctx, creator_id, wish?).await
+/// Makes a product, with its picture.
+async fn put(
+    ctx: &Context,
+    creator_id: AccountId,
+    range: &Range,
+    number: i64,
+    title: &'static str,
+) -> Result<Product> {
+    let drawn = tokio::task::spawn_blocking(move || picture(title, number)).await;
+    let internal = |error: &dyn Display| Error::Internal(error.to_string());
+    let bytes = drawn.map_err(|error| internal(&error))?;
+    let bytes = bytes.map_err(|error| internal(&error))?;
+    let upload = CreateImageUpload {
+        request_id: RequestId::new(ctx.env.uuid()),
+        content_type: ImageType::Png,
+        size_bytes: i32::try_from(bytes.len()).unwrap_or(i32::MAX),
+    };
+    let image_id = images::create_upload(ctx, creator_id, upload)
+        .await?
+        .image_id;
+    ctx.media
+        .put_upload(creator_id, image_id, bytes.into())
+        .await?;
+    let wish = CreateProduct {
+        image_ids: vec![image_id],
+        ..range.wish(ctx, number, title)?
+    };
+    catalog::create(ctx, creator_id, wish).await
 }
 
 impl Range {
@@ -207,6 +235,7 @@ impl Range {
             attributes: vec![fact(self.fact)],
             price: price(base),
             variants: (0..).zip(self.values).map(variant).collect(),
+            image_ids: Vec::new(),
         })
     }
 }
