@@ -48,25 +48,25 @@ impl Wrong {
     }
 }
 
-fn is_url(url: &String) -> bool {
+fn is_url(url: &str) -> bool {
     let url = url.parse::<http::Uri>();
     url.is_ok_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some())
 }
 
 /// Whether a path can be put behind it.
-fn is_base(url: &String) -> bool {
+fn is_base(url: &str) -> bool {
     is_url(url) && !url.contains('?') && !url.ends_with('/')
 }
 
 fn media(config: &Config, wrong: &mut Wrong) {
     let media = &config.media;
     wrong.unless(
-        media.public_url.as_ref().is_none_or(is_base),
+        media.public_url.as_deref().is_none_or(is_base),
         "media.public_url",
         "must be a URL such as \"https://cdn.example\", without a slash at its end",
     );
     wrong.unless(
-        media.s3_endpoint.as_ref().is_none_or(is_base),
+        media.s3_endpoint.as_deref().is_none_or(is_base),
         "media.s3_endpoint",
         "must be a URL such as \"https://s3.example\", without a slash at its end",
     );
@@ -91,7 +91,7 @@ fn media(config: &Config, wrong: &mut Wrong) {
 fn payments(config: &Config, wrong: &mut Wrong) {
     let payments = &config.payments;
     wrong.unless(
-        payments.public_url.as_ref().is_none_or(is_base),
+        payments.public_url.as_deref().is_none_or(is_base),
         "payments.public_url",
         "must be a URL such as \"https://shop.example\", without a slash at its end",
     );
@@ -109,7 +109,7 @@ fn payments(config: &Config, wrong: &mut Wrong) {
         "is missing: payments.provider is \"stripe\", and without it no message of Stripe's is believed",
     );
     wrong.unless(
-        payments.stripe_return_url.as_ref().is_some_and(is_url),
+        payments.stripe_return_url.as_deref().is_some_and(is_url),
         "payments.stripe_return_url",
         "must be an absolute URL of the shop: payments.provider is \"stripe\"",
     );

@@ -40,14 +40,14 @@ pub(super) fn look_at(bytes: &[u8], declared: ImageType) -> Result<(i32, i32), F
 }
 
 fn type_of(bytes: &[u8]) -> Option<ImageType> {
-    match imagesize::image_type(bytes).ok()? {
-        Found::Png => Some(ImageType::Png),
-        Found::Jpeg => Some(ImageType::Jpeg),
-        Found::Webp => Some(ImageType::Webp),
-        // Which others there are depends on features that others may turn on.
-        #[allow(unreachable_patterns, clippy::wildcard_enum_match_arm)]
-        _ => None,
-    }
+    let found = imagesize::image_type(bytes).ok()?;
+    let ours = [
+        (Found::Png, ImageType::Png),
+        (Found::Jpeg, ImageType::Jpeg),
+        (Found::Webp, ImageType::Webp),
+    ];
+    let same = ours.into_iter().find(|(it, _)| *it == found);
+    same.map(|(_, it)| it)
 }
 
 /// Whether its end is there. Bytes behind it are no harm: cameras put things there.

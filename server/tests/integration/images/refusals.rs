@@ -229,6 +229,8 @@ async fn a_refusal_arrives_though_the_client_still_sends() {
             large.len()
         );
         stream.write_all(head.as_bytes()).await.unwrap();
+        // The refusal is there, and nobody has looked yet.
+        stream.readable().await.unwrap();
         for part in large.chunks(64 * 1024) {
             stream.write_all(part).await.unwrap();
         }

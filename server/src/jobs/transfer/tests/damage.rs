@@ -45,10 +45,10 @@ fn a_product_of_an_older_format_has_no_images() {
     let line = SAMPLE.lines().find(|line| line.contains("\"images\""));
     let mut row: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
     row["row"].as_object_mut().unwrap().remove("images");
-    match serde_json::from_value(row).unwrap() {
-        TruthRow::Products(product) => assert_eq!(product.images, []),
-        other => panic!("{other:?}"),
-    }
+    let TruthRow::Products(product) = serde_json::from_value(row).unwrap() else {
+        panic!("not a product");
+    };
+    assert_eq!(product.images, []);
 }
 
 #[test]
