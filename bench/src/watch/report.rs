@@ -14,6 +14,9 @@ use super::{
 /// Whoever sees the opening later is behind the others by more than people notice.
 const GOAL: Duration = Duration::from_millis(50);
 
+/// A line of the table: its name, and what of each watcher it tells.
+type Row = (&'static str, fn(&Seen) -> Duration);
+
 /// A run.
 pub(super) struct Report {
     pub(super) connections: u16,
@@ -28,9 +31,16 @@ impl Report {
     /// Prints everything; whether all watchers have seen all.
     pub(super) fn print(&self) -> anyhow::Result<bool> {
         let (count, sold) = (self.seen.len(), &self.sold);
+        let bought = match self.buyers {
+            0 => "nobody buys".to_owned(),
+            buyers => format!(
+                "{buyers} buyers: {} orders in {:.2?}",
+                sold.orders, sold.within
+            ),
+        };
         println!(
-            "{count} watchers on {} connections; {} buyers: {} orders in {:.2?}",
-            self.connections, self.buyers, sold.orders, sold.within
+            "{count} watchers on {} connections; {bought}",
+            self.connections
         );
         let cores = std::thread::available_parallelism()?;
         println!(
@@ -40,7 +50,7 @@ impl Report {
         let mut table = Table::new();
         table.load_style(presets::UTF8_BORDERS_ONLY);
         table.set_header(["ms late", "p50", "p99", "last of all"]);
-        let rows: [(&str, fn(&Seen) -> Duration); 4] = [
+        let rows: [Row; 4] = [
             ("the opening, frame made", |seen| seen.opening.made),
             ("the opening, frame read", |seen| seen.opening.read),
             ("the end, frame made", |seen| seen.end.made),

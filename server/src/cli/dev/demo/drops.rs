@@ -96,9 +96,8 @@ impl Drops {
 
 /// What a creator sells now; those who always do begin anew if there is nothing.
 async fn live(ctx: &Context, shops: &[Shop], at: usize) -> Result<Vec<Sale>> {
-    let found = find(ctx, shops, at, DropState::Live).await?;
+    let mut good = find(ctx, shops, at, DropState::Live).await?;
     let until = ctx.env.now() + SPARE;
-    let mut good: Vec<_> = found.into_iter().collect();
     good.retain(|sale| sale.details.drop.ends_at > until);
     if good.is_empty() && ALWAYS.contains(&at) {
         good.push(sell(ctx, shops, at).await?);
