@@ -26,6 +26,16 @@ fn parse(text: &str) -> Result<Uuid, ParseIdError> {
     }
 }
 
+/// The id of a part of something: the whole's id with the part's place mixed into the last bytes. Ascending in the order of the parts, and still a
+/// UUIDv7.
+#[must_use]
+pub fn part(whole: Uuid, place: usize) -> Uuid {
+    let mut bytes = *whole.as_bytes();
+    let [.., high, low] = &mut bytes;
+    [*high, *low] = u16::try_from(place).unwrap_or(u16::MAX).to_be_bytes();
+    Uuid::from_bytes(bytes)
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*

@@ -1,13 +1,10 @@
 //! Products: made, read, archived. Their row is the truth; the list that they are in is written after the answer.
 
-use std::time::Duration;
-
-use uuid::Uuid;
-
 use super::{Context, Error, Result, Violations, images, requests, requests::Fingerprint};
 use crate::{
     domain::{
         AccountId, ImageId, Money, ProductId, RequestId, VariantId,
+        id::part,
         image::Image,
         product::{Attribute, Product, ProductStatus, Variant},
         reason::Reason,
@@ -101,7 +98,8 @@ impl CreateProduct {
     ) -> Product {
         // Ids follow from the product's, so that a repeat of the call makes the same variants.
         let variants = self.variants.into_iter().enumerate();
-        let variants = variants.map(|(i, variant)| variant.named(variant_id(product_id, i)));
+        let variants =
+            variants.map(|(i, variant)| variant.named(VariantId::new(part(product_id.uuid(), i))));
         let now = ctx.env.now();
         Product {
             product_id,
@@ -131,15 +129,6 @@ fn print_pairs(print: Fingerprint, pairs: &[Attribute]) -> Fingerprint {
     let print = print.number(length(pairs.len()));
     let pair = |print: Fingerprint, it: &Attribute| print.text(&it.name).text(&it.value);
     pairs.iter().fold(print, pair)
-}
-
-/// The product's id with its place among the variants mixed into the last bytes: still a UUIDv7.
-fn variant_id(product_id: ProductId, index: usize) -> VariantId {
-    let mut bytes = *product_id.as_bytes();
-    let index = u16::try_from(index).unwrap_or(u16::MAX).to_be_bytes();
-    let [.., high, low] = &mut bytes;
-    [*high, *low] = index;
-    VariantId::new(Uuid::from_bytes(bytes))
 }
 
 /// Makes a product.
@@ -206,7 +195,7 @@ pub async fn archive(ctx: &Context, caller: AccountId, product_id: ProductId) ->
             Cas::Stale(None) => return Err(not_found(product_id)),
         }
     }
-    Err(outrun())
+    Err(Error::outrun("product"))
 }
 
 /// Names a product's version.
@@ -273,13 +262,6 @@ pub(super) fn archived(product_id: ProductId) -> Error {
         reason: Reason::ProductArchived,
         message: "this product is archived for good: make a new one".to_owned(),
         metadata: vec![("productId", product_id.to_string())],
-    }
-}
-
-pub(super) fn outrun() -> Error {
-    Error::Unavailable {
-        retry_after: Duration::from_millis(250),
-        cause: "other changes of the same product were always faster".to_owned(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Products on a store that misbehaves; pages that are bounded in bytes; what stands beside drops when it can't be read.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
+
+use uuid::Uuid;
 
 use super::*;
 use crate::{

@@ -1,10 +1,7 @@
 //! Deleting an account: refused while anything of it is open, then marked. What is left of the person is erased by what follows the change
 //! (`jobs/outbox/erase.rs`), whatever dies in between.
 
-use super::{
-    Context, Error, Result, accounts, order_lists,
-    profile::{entity, outrun},
-};
+use super::{Context, Error, Result, accounts, order_lists, profile::entity};
 use crate::{
     auth::Caller,
     domain::{AccountId, DropId, OrderId, account::Password, order::OrderState, reason::Reason},
@@ -50,7 +47,7 @@ pub async fn delete_account(ctx: &Context, caller: Caller, password: &Password) 
             Cas::Stale(_) => {}
         }
     }
-    Err(outrun())
+    Err(Error::outrun("row"))
 }
 
 /// Orders that something is still to come of.

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use uuid::Uuid;
 
 use super::{Context, Error, Result, Violation, Violations, catalog, requests::Fingerprint};
 use crate::{
     domain::{
         AccountId, Currency, DropId, ItemId, ProductId,
         drop::Item,
+        id::part,
         product::{ItemProduct, Product, ProductStatus},
     },
     store::StoreError,
@@ -72,7 +72,8 @@ impl Offer {
     /// The items of this drop. Their ids follow from the drop's, so that a repeat of the call makes the same row.
     #[must_use]
     pub fn into_items(self, drop_id: DropId) -> Vec<Item> {
-        let item = |(i, item): (usize, OfferedItem)| item.into_item(item_id(drop_id, i));
+        let item =
+            |(i, item): (usize, OfferedItem)| item.into_item(ItemId::new(part(drop_id.uuid(), i)));
         self.items.into_iter().enumerate().map(item).collect()
     }
 }
@@ -89,15 +90,6 @@ impl OfferedItem {
             product: self.wish.product,
         }
     }
-}
-
-/// The drop's id with its place among the items mixed into the last bytes: ascending in the order of the items, and still a UUIDv7.
-fn item_id(drop_id: DropId, index: usize) -> ItemId {
-    let mut bytes = *drop_id.as_bytes();
-    let index = u16::try_from(index).unwrap_or(u16::MAX).to_be_bytes();
-    let [.., high, low] = &mut bytes;
-    [*high, *low] = index;
-    ItemId::new(Uuid::from_bytes(bytes))
 }
 
 /// Completes the items of a creator's drop from the products that they name. `currency` is that of the prices that are given.

@@ -178,7 +178,7 @@ pub async fn update(
             Cas::Stale(_) => {}
         }
     }
-    Err(drops::keeps_changing())
+    Err(Error::outrun("drop"))
 }
 
 /// The items that are wished for, complete.

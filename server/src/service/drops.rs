@@ -399,14 +399,7 @@ pub async fn cancel(
             Cas::Stale(_) => {}
         }
     }
-    Err(keeps_changing())
-}
-
-pub(super) fn keeps_changing() -> Error {
-    Error::Unavailable {
-        retry_after: Duration::from_millis(250),
-        cause: "the row keeps changing".to_owned(),
-    }
+    Err(Error::outrun("drop"))
 }
 
 /// Refuses callers who are not the drop's creator.

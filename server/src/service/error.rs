@@ -85,6 +85,15 @@ impl Error {
         }
     }
 
+    /// Other changes of the same row were faster, as often as it was tried.
+    #[must_use]
+    pub fn outrun(row: &'static str) -> Self {
+        Self::Unavailable {
+            retry_after: Duration::from_millis(250),
+            cause: format!("other changes of the same {row} were always faster"),
+        }
+    }
+
     /// One violation.
     pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation::new(field, description)])

@@ -1,7 +1,5 @@
 //! Following creators. The edge between the two is the truth; the lists that it is in are written after the answer.
 
-use std::time::Duration;
-
 use super::{Context, Error, Result, follow_buckets};
 use crate::{
     domain::{AccountId, reason::Reason},
@@ -14,8 +12,6 @@ use crate::{
 
 /// Races that a call loses before it gives up. A race is lost to another call of the same pair, so somebody got on.
 const TRIES_MAX: u32 = 16;
-/// When to come back after that.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// Has the caller follow a creator.
 ///
@@ -46,7 +42,7 @@ pub async fn follow(
             Cas::Stale(other) => found = other,
         }
     }
-    Err(outrun())
+    Err(Error::outrun("follow"))
 }
 
 /// Has the caller follow a creator no more.
@@ -71,7 +67,7 @@ pub async fn unfollow(ctx: &Context, follower_id: AccountId, creator_id: Account
             Cas::Stale(other) => found = other,
         }
     }
-    Err(outrun())
+    Err(Error::outrun("follow"))
 }
 
 /// Whether somebody follows a creator.
@@ -162,13 +158,6 @@ fn self_follow(creator_id: AccountId) -> Error {
         reason: Reason::SelfFollow,
         message: "nobody follows themselves: choose another creator".to_owned(),
         metadata: vec![("creatorId", creator_id.to_string())],
-    }
-}
-
-fn outrun() -> Error {
-    Error::Unavailable {
-        retry_after: RETRY_AFTER,
-        cause: "other changes of the same follow were always faster".to_owned(),
     }
 }
 

@@ -67,7 +67,7 @@ pub async fn update(ctx: &Context, caller: AccountId, wish: UpdateProduct) -> Re
             Cas::Stale(None) => return Err(catalog::not_found(wish.product_id)),
         }
     }
-    Err(catalog::outrun())
+    Err(Error::outrun("product"))
 }
 
 impl UpdateProduct {

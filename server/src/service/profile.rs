@@ -1,7 +1,5 @@
 //! Changes of what people say about themselves.
 
-use std::time::Duration;
-
 use super::{Context, Error, Result, accounts::Profile};
 use crate::{
     auth::Caller,
@@ -46,7 +44,7 @@ pub async fn update_me(
         let creator = ctx.creator(account_id).await?;
         return Ok(Profile { account, creator });
     }
-    Err(outrun())
+    Err(Error::outrun("row"))
 }
 
 /// What to change of a creator's profile; `None` stays as it is.
@@ -90,19 +88,12 @@ pub async fn update_creator(
             Cas::Stale(_) => {}
         }
     }
-    Err(outrun())
+    Err(Error::outrun("row"))
 }
 
 pub(super) fn entity(kind: EntityKind, account_id: AccountId) -> Entity {
     Entity {
         kind,
         id: account_id.uuid(),
-    }
-}
-
-pub(super) fn outrun() -> Error {
-    Error::Unavailable {
-        retry_after: Duration::from_millis(250),
-        cause: "other changes of the same row were always faster".to_owned(),
     }
 }

@@ -146,7 +146,7 @@ pub async fn refresh(ctx: &Context, refresh_token: &SecretString) -> Result<Toke
             Cas::Stale(_) => {}
         }
     }
-    Err(fought_over())
+    Err(Error::outrun("session"))
 }
 
 /// Ends the session of a refresh token, whichever of the family it is. A token that is not good is fine: there is nothing to end.
@@ -166,7 +166,7 @@ pub async fn sign_out(ctx: &Context, refresh_token: &SecretString) -> Result<()>
             Cas::Stale(_) => {}
         }
     }
-    Err(fought_over())
+    Err(Error::outrun("session"))
 }
 
 fn parse(text: &SecretString) -> Result<Option<RefreshToken>> {
@@ -256,13 +256,6 @@ fn tokens(ctx: &Context, session: &Session, now: Timestamp) -> Result<Tokens> {
         refresh_token: refresh_token.to_text(),
         refresh_token_expires_at: session.expires_at,
     })
-}
-
-fn fought_over() -> Error {
-    Error::Unavailable {
-        retry_after: Duration::from_millis(250),
-        cause: "lost every race for the session".into(),
-    }
 }
 
 #[cfg(test)]

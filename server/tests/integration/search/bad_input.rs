@@ -8,7 +8,7 @@ use crate::harness::{Server, eventually, reason};
 fn fields<T: std::fmt::Debug>(answer: Result<T, Error>) -> Vec<String> {
     let error = answer.unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument, "{error}");
-    let violations = error.violations().into_iter();
+    let violations = error.violations().iter();
     violations.map(|it| it.field.clone()).collect()
 }
 
