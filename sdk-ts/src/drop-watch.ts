@@ -3,7 +3,8 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import type { Calls } from "./calls.js";
 import { spanMs } from "./error.js";
-import { type Drop, type DropChange, DropSchema, DropService, type DropStock, type WatchDropResponse } from "./gen/livedrop/v1/drop_pb.js";
+import { type Drop, type DropChange, DropSchema, DropService, type WatchDropResponse } from "./gen/livedrop/v1/drop_pb.js";
+import type { DropStock } from "./gen/livedrop/v1/drop_state_pb.js";
 import { resuming, type Said, type WatchOptions } from "./resuming.js";
 
 /** What a watch tells. */
