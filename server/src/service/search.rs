@@ -221,3 +221,7 @@ impl From<SearchError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;
