@@ -59,7 +59,7 @@ pub enum Change {
 pub struct Query {
     /// Products or drops.
     pub kind: Kind,
-    /// Each is in the document, or begins one of its words; as [`words`] makes them. `None`: whatever it says.
+    /// Each is in the document, or begins one of its words; as [`words()`] makes them. `None`: whatever it says.
     pub words: Option<Vec<String>>,
     /// Of this creator.
     pub creator_id: Option<AccountId>,
