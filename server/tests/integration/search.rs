@@ -292,7 +292,9 @@ async fn every_process_finds_the_same() {
     titled(&creator, "Hat").await;
     finds(&first.stranger(), &products_of("hat"), &["Hat"]).await;
     if keyspace::database().is_some() {
-        let beside = Server::at(&home).await;
+        let folder = tempfile::tempdir().unwrap();
+        let data = Some(folder.path().to_owned());
+        let beside = Server::at_with(&home, |config| config.store.data = data).await;
         finds(&beside.stranger(), &products_of("hat"), &["Hat"]).await;
         titled(&creator, "Other hat").await;
         let both = ["Other hat", "Hat"];
