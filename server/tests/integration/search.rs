@@ -175,6 +175,33 @@ async fn drops_are_buyable_while_they_can_be_bought() {
     };
     answered(|| creator.end_drop(end.clone())).await.unwrap();
     finds_drops(&reader, &buyable, &["Live one"]).await;
+    let over = v1::SearchDropsRequest {
+        state: v1::DropState::Ended.into(),
+        ..drops_of("mug")
+    };
+    finds_drops(&reader, &over, &["Ended one"]).await;
+    let soon = v1::ScheduleDropRequest {
+        opens_at: after(Duration::from_secs(10)),
+        ..named("Soon one")
+    };
+    let soon = schedule(&creator, soon).await;
+    finds_drops(&reader, &scheduled, &["Later one", "Soon one"]).await;
+    finds_drops(&reader, &buyable, &["Soon one", "Live one"]).await;
+    let buyer = server.person().await;
+    place(&buyer, &soon, &[(0, 1)]).await.unwrap();
+    finds_drops(&reader, &buyable, &["Live one"]).await;
+    let restock = v1::RestockDropRequest {
+        request_id: request_id(),
+        drop_id: soon.drop_id.clone(),
+        item_id: soon.items[0].item_id.clone(),
+        unit_count: 1,
+        reason: "more came".to_owned(),
+    };
+    answered(|| creator.restock_drop(restock.clone()))
+        .await
+        .unwrap();
+    finds_drops(&reader, &buyable, &["Soon one", "Live one"]).await;
+    place(&buyer, &soon, &[(0, 1)]).await.unwrap();
     place(&server.person().await, &live, &[(0, 1)])
         .await
         .unwrap();
@@ -192,7 +219,8 @@ async fn drops_are_buyable_while_they_can_be_bought() {
     answered(|| creator.cancel_drop(cancel.clone()))
         .await
         .unwrap();
-    finds_drops(&reader, &drops_of("mug"), &["Ended one", "Live one"]).await;
+    let mugs = ["Soon one", "Ended one", "Live one"];
+    finds_drops(&reader, &drops_of("mug"), &mugs).await;
     let cancelled = v1::SearchDropsRequest {
         state: v1::DropState::Cancelled.into(),
         ..drops_of("mug")
