@@ -97,7 +97,7 @@ Try, from another terminal in the repository:
  the stock as it falls, for half a minute
   LIVEDROP_ENDPOINT={endpoint} cargo run --release -p livedrop --example watcher -- {drop_id}
  2,000 buyers at once
-  cargo run --release -p livedrop-bench -- rush --buyers 2000 --stock 500 --endpoint {endpoint}
+  cargo run --release -p livedrop-bench -- rush --buyers 2000 --stock 500 --endpoint {endpoint} --provider-file {data}/test-provider.jsonl
  all ledgers recounted, also while the server runs
   cargo run --release -- ledger verify --all --data {data}
 
