@@ -12,12 +12,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use self::{
-    document::Document,
-    handle::SearchHandle,
-    tantivy::TantivyIndex,
-    words::{WORD_CHARS_MAX, words},
-};
+pub use self::{document::Document, handle::SearchHandle, tantivy::TantivyIndex, words::words};
 use crate::domain::{AccountId, Currency, Timestamp};
 
 /// Why an index has no answer.

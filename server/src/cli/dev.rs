@@ -50,13 +50,13 @@ fn temporary_directory() -> Result<TempDir, Error> {
 }
 
 /// A second server of the same person takes any free port for what nobody asked for. Answers the port that was taken, if that is why.
-fn choose_metrics_port(loaded: &mut Loaded, is_quiet: bool) -> Option<u16> {
+fn choose_metrics_port(loaded: &mut Loaded, is_empty: bool) -> Option<u16> {
     if !loaded.is_default("server.metrics_listen") {
         return None;
     }
     let at = loaded.config.server.metrics_listen.as_mut()?;
-    let taken = (!is_quiet && TcpListener::bind(*at).is_err()).then_some(at.port());
-    if is_quiet || taken.is_some() {
+    let taken = (!is_empty && TcpListener::bind(*at).is_err()).then_some(at.port());
+    if is_empty || taken.is_some() {
         at.set_port(0);
     }
     taken

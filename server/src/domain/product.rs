@@ -51,6 +51,12 @@ impl Product {
         variants.find(|variant| variant.variant_id == variant_id)
     }
 
+    /// What a unit of this variant costs, in minor units.
+    #[must_use]
+    pub fn unit_price_minor(&self, variant: &Variant) -> i64 {
+        variant.price_minor.unwrap_or(self.price_minor)
+    }
+
     /// What a drop's item of this variant is called, if its creator says nothing else.
     #[must_use]
     pub fn item_title(&self, variant: &Variant) -> String {

@@ -46,9 +46,7 @@ impl Document {
     #[must_use]
     pub fn of_product(product: &Product) -> Self {
         let variants = product.variants.iter();
-        let mut prices: Vec<_> = variants
-            .map(|it| it.price_minor.unwrap_or(product.price_minor))
-            .collect();
+        let mut prices: Vec<_> = variants.map(|it| product.unit_price_minor(it)).collect();
         prices.sort_unstable();
         prices.dedup();
         let options = product.variants.iter().flat_map(|it| &it.options);

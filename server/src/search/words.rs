@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Characters of a word that count: nobody types more.
-pub const WORD_CHARS_MAX: usize = 40;
+const WORD_CHARS_MAX: usize = 40;
 
 /// The words of a text, each once, in their order: in lower case and without the accents of Latin letters; by the rules of Unicode, so that
 /// Chinese, of no spaces, gives a word a character; and each emoji is a word.

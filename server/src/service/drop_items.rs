@@ -241,6 +241,6 @@ impl Completing<'_> {
             return None;
         }
         let variant = product.variant(named.variant_id)?;
-        Some(variant.price_minor.unwrap_or(product.price_minor))
+        Some(product.unit_price_minor(variant))
     }
 }

@@ -82,7 +82,7 @@ impl ProductSearch {
 
     fn takes(&self, product: &Product) -> bool {
         let prices = product.variants.iter();
-        let prices = prices.map(|it| it.price_minor.unwrap_or(product.price_minor));
+        let prices = prices.map(|it| product.unit_price_minor(it));
         product.status == self.status
             && (self.tag.as_ref()).is_none_or(|tag| product.tags.contains(tag))
             && (self.prices).is_none_or(|range| range.takes(product.currency, prices))
